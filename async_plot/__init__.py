@@ -1,0 +1,34 @@
+"""Watch a long calculation without slowing it down and without giving up Ctrl-C.
+
+The public names, loaded when they are first used: importing this package imports
+neither numpy nor matplotlib.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .plotter import Plotter
+    from .server import Server
+
+__all__ = ["Client", "Plotter", "Server", "__version__"]
+
+_HOMES = {"Client": "client", "Plotter": "plotter", "Server": "server"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        import importlib
+
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

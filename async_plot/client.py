@@ -1,0 +1,364 @@
+"""`Client`: what a viewer holds. Knows no canvas and draws nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from .errors import AsyncPlotError, ClosedError, HandshakeError
+from .net import runs, sockets
+from .wire import codec, handshake, messages, pickles
+from .wire.connection import Connection, Phase
+from .wire.framing import describe
+from .wire.handshake import Dialling
+from .wire.messages import (
+    Goodbye,
+    Message,
+    Ready,
+    Right,
+    Role,
+    RunState,
+    State,
+    Welcome,
+)
+
+__all__ = ["Client", "ReceivedFrame", "decode_frame"]
+
+RETRY = (0.05, 2.0)  # seconds between attempts to reach a run: the first, the longest
+
+debug = logging.getLogger("async_plot.wire")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFrame:
+    """One frame, as a program sees it.
+
+    Attributes
+    ----------
+    plotter : str
+        Which plotter it is for; ``""`` where there is one alone.
+    number : int
+        How many times ``update`` had been called; numbers between two frames that
+        were received are frames that nobody needed.
+    time : float
+        When it was taken, seconds since the epoch.
+    args : tuple
+        Positional arguments of ``update``; arrays may be written to.
+    kwargs : dict
+        Its keywords.
+    mid_step : bool
+        Taken after an exception: the calculation may have been changing it.
+    """
+
+    plotter: str
+    number: int
+    time: float
+    args: tuple[Any, ...] = field(repr=False)
+    kwargs: dict[str, Any] = field(repr=False)
+    mid_step: bool = False
+
+
+def decode_frame(frame: messages.Frame) -> ReceivedFrame:
+    """Unpack a frame of a proven calculation; its pickles run code.
+
+    Raises
+    ------
+    ProtocolError
+        If it cannot be unpacked here.
+    """
+    args, kwargs = codec.decode(frame.payload, frame.buffers, pickles.loads)
+    return ReceivedFrame(
+        frame.plotter, frame.number, frame.time, args, kwargs, frame.mid_step
+    )
+
+
+class Client:
+    """Receives the newest frames of a run, and whatever else it says.
+
+    Iterating gives the newest frame each time and ends with the run; after a cut it
+    connects again by itself.
+
+    Parameters
+    ----------
+    run : str, path, Server or None, default: None
+        Name or identifier of a run of this user on this machine, a connection file,
+        or a server of this process; None is the newest run.
+    plotter : str, optional
+        Of a run with several plotters, the one whose frames are wanted; default all.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no such run; the text lists those that there are.
+    PermissionError
+        If the connection file is not this user's alone.
+
+    Examples
+    --------
+    >>> from async_plot import Client, Server
+    >>> with Server(view=None) as server:
+    ...     server.update(1, two=2)
+    ...     frame = next(iter(Client(server)))
+    >>> frame.args, frame.kwargs, frame.number
+    ((1,), {'two': 2}, 1)
+    """
+
+    def __init__(self, run: Any = None, *, plotter: str | None = None) -> None:
+        run = getattr(run, "connection_file", run)
+        self.run = run if isinstance(run, runs.Run) else runs.find(run)
+        self.welcome: Welcome | None = None
+        self._plotter = plotter
+        self._lock = threading.Lock()  # of `_connection`'s outgoing side
+        self._sock: socket.socket | None = None
+        self._connection: Connection | None = None
+        self._memory = _Memory()
+        self._closed = False
+
+    def __iter__(self) -> Iterator[ReceivedFrame]:
+        with contextlib.closing(self.messages()) as incoming:
+            for message in incoming:
+                if isinstance(message, Welcome):
+                    for name in self._wanted(message):
+                        self.ready(name)
+                elif isinstance(message, messages.Frame):
+                    if message.plotter in self._wanted(self.welcome):
+                        yield decode_frame(message)
+                        self.ready(message.plotter, message.number)
+
+    def messages(self) -> Iterator[Message]:
+        """Every message of the run in its order, until its last word.
+
+        Frames come only after `ready` has asked for them. When the connection is
+        lost, a `State` ``"lost"`` is given; if the run can be reached again, a new
+        `Welcome` follows, else this ends.
+
+        Raises
+        ------
+        HandshakeError
+            If whatever listens at the address is not the run.
+        """
+        pause, longest = RETRY
+        while not self._closed:
+            try:
+                self._connect()
+                pause = RETRY[0]
+                yield from self._receive()
+                return
+            except HandshakeError:
+                self._hang_up()
+                if self._renew():  # the run ended, and a stranger has its port
+                    raise
+            except (OSError, ClosedError) as error:
+                self._hang_up()
+                if self._closed:
+                    return
+                if self.welcome is not None and self.run.alive:
+                    yield _lost(f"connection lost ({error}), connecting again")
+            finally:
+                self._hang_up()
+            if not self._renew():
+                yield from self._afterwards()
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, longest)
+
+    def ready(self, plotter: str = "", shown: int = 0) -> None:
+        """Ask for one more frame.
+
+        Parameters
+        ----------
+        plotter : str
+            Of which plotter.
+        shown : int
+            Number of the newest frame shown so far.
+        """
+        self.say(Ready(plotter, shown))
+
+    def say(self, message: Message) -> None:
+        """Send a message to the run; lost if there is no connection just now."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.send(message)
+                _log("<", message)
+                self._flush()
+
+    def close(self, reason: str = "") -> None:
+        """Leave the run; an iteration in another thread ends."""
+        self._closed = True
+        self.say(Goodbye(reason))
+        sock = self._sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- private ---------------------------------------------------------------
+
+    def _wanted(self, welcome: Welcome | None) -> list[str]:
+        names = welcome.plotters if welcome is not None else []
+        if self._plotter is None:
+            return names
+        if names and self._plotter not in names:
+            known = ", ".join(map(repr, names))
+            raise LookupError(f"no plotter {self._plotter!r} in this run: {known}")
+        return [self._plotter]
+
+    def _connect(self) -> None:
+        """Dial, and prove the key both ways within the handshake's time."""
+        if self.run.address is None or self.run.key is None:
+            raise ClosedError("the run has ended")
+        host, port = self.run.address
+        deadline = time.monotonic() + handshake.TIMEOUT
+        self._sock = sock = sockets.dial(host, port, handshake.TIMEOUT)
+        key = handshake.derive(self.run.key, Right.LOOK)
+        connection = Connection(
+            Dialling(key, Role.VIEWER, Right.LOOK), self._memory.allocate
+        )
+        self._early: list[Message] = []
+        while connection.phase is Phase.PROVING:
+            sock.settimeout(max(0.001, deadline - time.monotonic()))
+            count = sock.recv_into(connection.get_buffer())
+            if not count:
+                connection.eof()
+            self._early += connection.received(count)
+            for part in connection.data_to_send():
+                sock.sendall(part)
+                connection.sent(len(part))
+        sock.settimeout(None)  # keep-alive tells when the other end is gone
+        with self._lock:
+            self._connection = connection
+
+    def _receive(self) -> Iterator[Message]:
+        """Messages of one connection; returns after the run's last word."""
+        sock, connection = self._sock, self._connection
+        assert sock is not None and connection is not None
+        early, self._early = self._early, []
+        ended = yield from self._tell(early)
+        while True:
+            count = sock.recv_into(connection.get_buffer())
+            if not count:
+                if ended:
+                    return
+                connection.eof()
+                raise ClosedError("the run hung up without a word")
+            if (yield from self._tell(connection.received(count))):
+                ended = True
+
+    def _tell(self, incoming: list[Message]) -> Iterator[Message]:
+        """Yield messages; return whether one of them was the last word."""
+        ended = False
+        for message in incoming:
+            _log(">", message)
+            if isinstance(message, Welcome):
+                self.welcome = message
+            if isinstance(message, State) and message.state != RunState.RUNNING.value:
+                ended = True
+            yield message
+        return ended
+
+    def _flush(self) -> None:
+        connection, sock = self._connection, self._sock
+        assert connection is not None
+        try:
+            for part in connection.data_to_send():
+                assert sock is not None
+                sock.sendall(part)
+                connection.sent(len(part))
+        except OSError as error:  # the receiving side will notice it too
+            debug.debug("cannot send: %s", error)
+
+    def _hang_up(self) -> None:
+        with self._lock:
+            sock, self._sock, self._connection = self._sock, None, None
+        if sock is not None:
+            sock.close()
+
+    def _renew(self) -> bool:
+        """Read the connection file again; say whether the run can still be reached."""
+        try:
+            self.run = runs.read(self.run.connection_file)
+        except (LookupError, OSError):
+            return False
+        return self.run.alive
+
+    def _afterwards(self) -> Iterator[Message]:
+        """What the record holds of a run that is not there any more."""
+        kept = []
+        try:
+            kept = runs.read_record(self.run)
+        except (OSError, AsyncPlotError) as error:
+            debug.debug("record: %s", error)
+        for message in kept:
+            if isinstance(message, Welcome):
+                self.welcome = message
+            yield message
+        if not any(isinstance(message, State) for message in kept):
+            yield _lost(f"process {self.run.pid} is gone and left no word")
+
+
+def _lost(text: str) -> State:
+    return State(RunState.LOST.value, text, time.time())
+
+
+def _log(direction: str, message: Message) -> None:
+    if debug.isEnabledFor(logging.DEBUG):
+        debug.debug("%s %s", direction, describe(message))
+
+
+class _Memory:
+    """Warm memory to receive into: pieces that nobody refers to are lent again."""
+
+    _SMALL = 1 << 16  # bytes below which fresh memory costs nothing
+    _KEPT = 6
+
+    def __init__(self) -> None:
+        self._pieces: list[np.ndarray[Any, Any]] = []
+
+    def allocate(self, size: int) -> np.ndarray[Any, Any]:
+        if size < self._SMALL:
+            return np.empty(size, np.uint8)
+        pieces = self._pieces
+        for index in range(len(pieces)):
+            # Two references: the list's and the argument's. A piece in use has
+            # more, since every view of it refers to it.
+            if pieces[index].nbytes == size and sys.getrefcount(pieces[index]) == 2:
+                pieces.append(pieces.pop(index))
+                return pieces[-1][:]
+        if len(pieces) >= self._KEPT:
+            del pieces[0]
+        pieces.append(np.empty(size, np.uint8))
+        return pieces[-1][:]
+
+
+def set_up_debug(stream: Any = None) -> None:
+    """Log one line for each message, if ``ASYNC_PLOT_DEBUG`` is set."""
+    if os.environ.get("ASYNC_PLOT_DEBUG", "") in ("", "0"):
+        return
+    if not debug.handlers:
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter("async_plot %(asctime)s %(message)s"))
+        debug.addHandler(handler)
+        debug.setLevel(logging.DEBUG)
+
+

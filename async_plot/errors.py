@@ -1,0 +1,127 @@
+"""The whole tree of errors that async_plot raises; knows nothing else of ours.
+
+Each leaf also derives from the built-in error that its reader expects, and its
+place in the tree says whose fault it is::
+
+    AsyncPlotError
+      UnsupportedValueError (TypeError)     yours: this cannot be sent
+      PlotterError (TypeError, ValueError)  yours: this class cannot be shipped
+                                            or drawn
+      ClosedError (ConnectionError)         the other end is gone; says why
+      HandshakeError (ConnectionError)      no proof of the key was reached
+        VersionError                        the two ends speak other versions
+        AuthenticationError                 the other end holds another key
+      ProtocolError                         the peer's: these bytes are no message
+        MessageTooLargeError                the peer's: past a limit
+      RunNotFoundError (LookupError)        yours: no such run on this machine
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AsyncPlotError",
+    "AuthenticationError",
+    "ClosedError",
+    "HandshakeError",
+    "MessageTooLargeError",
+    "PlotterError",
+    "ProtocolError",
+    "RunNotFoundError",
+    "UnsupportedValueError",
+    "VersionError",
+]
+
+
+class AsyncPlotError(Exception):
+    """Root of every error of this package."""
+
+
+class UnsupportedValueError(AsyncPlotError, TypeError):
+    """An argument of ``update`` cannot be sent to a viewer.
+
+    Parameters
+    ----------
+    where : str
+        The argument, as its writer would name it: ``"argument 2"``,
+        ``"argument 'y'"``, ``"argument 'data' at ['mesh'][3]"``.
+    reason : str
+        Why it cannot be sent.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(where, reason)
+        self.where = where
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where} cannot be sent to a viewer: {self.reason}; accepted are "
+            "numpy arrays, numbers, strings, bytes, dates, lists, tuples, dicts, "
+            "sets and whatever can be pickled"
+        )
+
+
+class PlotterError(AsyncPlotError, TypeError, ValueError):
+    """A plotter class cannot be shipped to a viewer, or cannot be drawn there."""
+
+
+class ClosedError(AsyncPlotError, ConnectionError):
+    """The other end is gone; the text says what is known of the reason."""
+
+
+class HandshakeError(AsyncPlotError, ConnectionError):
+    """The two ends did not prove to each other that they hold the same key."""
+
+
+class VersionError(HandshakeError):
+    """The two ends speak different versions of the protocol.
+
+    Parameters
+    ----------
+    ours, theirs : int
+        Protocol versions.
+    """
+
+    def __init__(self, ours: int, theirs: int) -> None:
+        super().__init__(ours, theirs)
+        self.ours = ours
+        self.theirs = theirs
+
+    def __str__(self) -> str:
+        return (
+            f"this end speaks version {self.ours} of the async_plot protocol, the "
+            f"other end version {self.theirs}; install the same async_plot at both"
+        )
+
+
+class AuthenticationError(HandshakeError):
+    """The other end does not hold the key of this run."""
+
+
+class ProtocolError(AsyncPlotError):
+    """The bytes that arrived are no message of the protocol."""
+
+
+class MessageTooLargeError(ProtocolError):
+    """A message announces more than its limit.
+
+    Parameters
+    ----------
+    what : str
+        The limited part, e.g. ``"header"``.
+    size, limit : int
+        Announced and allowed, in the unit of `what`.
+    """
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(what, size, limit)
+        self.what = what
+        self.size = size
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.what} of {self.size} exceeds the limit of {self.limit}"
+
+
+class RunNotFoundError(AsyncPlotError, LookupError):
+    """No run of this user on this machine answers to that name."""

@@ -1,0 +1,1 @@
+"""Sockets, the background thread, run files, and how a viewer is started."""

@@ -1,0 +1,244 @@
+"""A feed: what a calculation calls in its loop, and where its snapshots begin.
+
+`Feed.update` is the hot path of the whole package. It must not wait, lock, or read
+a clock unless a snapshot is due, and an interrupt at any of its instructions must
+leave nothing torn: it only stores whole objects into single attributes, and hands
+snapshots over through `collections.deque`, whose append is one step.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import PlotterError, UnsupportedValueError
+from ..wire import codec, pickles
+from ..wire.messages import Frame
+from .snapshot import Arena, Snapshot
+
+__all__ = ["Feed"]
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Feed:
+    """Takes the newest arguments of one plotter's ``draw``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the plotter.
+    plotter : class or None
+        Class whose ``draw`` the arguments must fit.
+    """
+
+    def __init__(self, name: str, plotter: type | None) -> None:
+        self.feed_name = name
+        # Arguments and keywords of the last call, or the function that makes them.
+        self._latest: Arguments | Callable[[], Any] | None = None
+        self._count = 0
+        self._first = True
+        # Set by the background thread when somebody may use a snapshot; true at
+        # first, since the first call always takes one.
+        self._due = True
+        self._plotter = plotter
+        self._published: deque[Snapshot] = deque()
+        self._snapshot_number = 0  # of the call that made the last snapshot
+        self._free: deque[Arena] = deque()  # memory that the thread gave back
+        self._refusals: deque[str] = deque(maxlen=100)
+        self._told: set[str] = set()
+        self.refused = 0
+        self.spent = 0.0  # seconds inside calls that did more than count
+        self._begin: Callable[[], None] = _nothing
+        self._wake: Callable[[], None] = _nothing
+
+    # -- the calculation's thread ----------------------------------------------
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Hand over the newest arguments for ``draw``. Never waits.
+
+        Most calls only note the arguments; when a viewer can use a frame and the
+        budget allows, the arrays are copied once. The first call always copies.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The arguments of the plotter's ``draw``: arrays, numbers, strings,
+            dates, containers of these, or anything that can be pickled.
+
+        Raises
+        ------
+        UnsupportedValueError
+            At the first call only: if an argument cannot be sent. Later such
+            frames are counted as refused, logged and shown.
+        TypeError
+            At the first call only: if the arguments do not fit ``draw``.
+        """
+        self._latest = args, kwargs
+        self._count += 1
+        if self._due:
+            self._take()
+
+    def update_with(self, function: Callable[[], Any]) -> None:
+        """Hand over a function that makes the arguments, if they will be used.
+
+        Parameters
+        ----------
+        function : callable
+            Called without arguments, at once, if a frame is taken now; and at the
+            end of a run for its last frame. A tuple that it returns becomes the
+            positional arguments of ``draw``, a dict its keywords, anything else
+            its one argument.
+        """
+        self._latest = function
+        self._count += 1
+        if self._due:
+            self._take()
+
+    def _take(self) -> None:
+        started = time.perf_counter()
+        first = self._first
+        if first:
+            self._begin()
+            # Starting is not watching, and costs what a process costs.
+            started = time.perf_counter()
+        self._due = False
+        self._first = False
+        try:
+            self._published.append(self._snapshot(self._arguments(), check=first))
+        except Exception as error:  # of any argument's own reduction, or no memory
+            if first:
+                raise
+            self.refused += 1
+            self._refusals.append(str(error))
+        self._wake()
+        self.spent += time.perf_counter() - started
+
+    def _arguments(self) -> Arguments:
+        latest = self._latest
+        if type(latest) is tuple:
+            return latest
+        assert callable(latest)
+        made = latest()
+        if type(made) is tuple:
+            return made, {}
+        if type(made) is dict:
+            return (), made
+        return (made,), {}
+
+    def _snapshot(
+        self, arguments: Arguments, *, check: bool = False, mid_step: bool = False
+    ) -> Snapshot:
+        args, kwargs = arguments
+        if check:
+            self._check(args, kwargs)
+        try:
+            arena = self._free.popleft()
+        except IndexError:
+            arena = Arena()
+        arena.clear()
+        payload = codec.encode(args, kwargs, arena.store, pickles.dumps)
+        frame = Frame(
+            self.feed_name, self._count, time.time(), mid_step, payload, arena.buffers
+        )
+        self._snapshot_number = frame.number
+        return Snapshot(frame, arena, time.monotonic())
+
+    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """See that the arguments fit ``draw`` before the first frame is on its way."""
+        if self._plotter is None:
+            return
+        try:
+            signature = inspect.signature(self._plotter.draw)  # type: ignore[attr-defined]
+        except (TypeError, ValueError):  # a callable that tells nothing of itself
+            return
+        static = inspect.getattr_static(self._plotter, "draw")
+        bound = () if isinstance(static, (staticmethod, classmethod)) else (None,)
+        try:
+            signature.bind(*bound, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"the arguments of update do not fit "
+                f"{self._plotter.__qualname__}.draw{signature}: {error}"
+            ) from None
+
+    def last_snapshot(self, *, clean: bool) -> Snapshot | None:
+        """Snapshot of the last call's arguments for the end of a run, if it lacks one.
+
+        After an interrupt or an exception (`clean` false) the calculation may have
+        been changing them: they are marked so, and no function is called for them.
+        """
+        self._due = False
+        latest = self._latest
+        if latest is None or self._count == self._snapshot_number:
+            return None
+        if not clean and callable(latest):
+            return None
+        try:
+            return self._snapshot(self._arguments(), mid_step=not clean)
+        except Exception as error:  # see `_take`
+            self.refused += 1
+            self._refusals.append(str(error))
+            return None
+
+    def silence(self) -> None:
+        """Make every later call count and do nothing else."""
+        self._first = False
+        self._due = False
+        self._begin = self._wake = _nothing
+
+    # -- the background thread -------------------------------------------------
+
+    @property
+    def updates(self) -> int:
+        """Calls of `update` so far; approximate while several threads call it."""
+        return self._count
+
+    def drain(self) -> list[Snapshot]:
+        """Take the snapshots published since the last time, oldest first."""
+        taken = []
+        while self._published:
+            taken.append(self._published.popleft())
+        return taken
+
+    def recycle(self, snapshot: Snapshot) -> None:
+        """Give back the memory of a snapshot that nobody needs."""
+        if len(self._free) < 2:
+            self._free.append(snapshot.arena)
+
+    def drain_refusals(self) -> list[str]:
+        """Why frames were refused since the last time; each text is told once."""
+        texts = []
+        while self._refusals:
+            text = self._refusals.popleft()
+            if text not in self._told and len(self._told) < 100:
+                self._told.add(text)
+                texts.append(text)
+        return texts
+
+    @property
+    def due(self) -> bool:
+        """Whether the next call takes a snapshot."""
+        return self._due
+
+    def want(self) -> None:
+        """Ask for a snapshot at the next call."""
+        self._due = True
+
+
+def _nothing() -> None:
+    pass
+
+
+def check_plotter(plotter: object) -> None:
+    """Raise `PlotterError` unless this is a class that draws."""
+    if not isinstance(plotter, type):
+        raise PlotterError(
+            f"plotter must be a class, a dict of classes or None, not {plotter!r}; "
+            "give the class itself, its objects are made in the viewer"
+        )
+    if not callable(getattr(plotter, "draw", None)):
+        raise PlotterError(f"plotter {plotter.__qualname__} has no method draw")

@@ -1,0 +1,96 @@
+"""Starting a viewer: an interpreter of its own, in a session of its own.
+
+Ctrl-C in the terminal therefore reaches the calculation alone. No secret is on the
+command line: it names a file that only this user can read.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["Launched", "code", "release"]
+
+# Viewers that outlive their run. They are kept here, and looked at whenever another
+# one is launched, so that one that ended is no zombie for ever.
+_released: list[subprocess.Popen[bytes]] = []
+
+
+def code(connection_file: Path, main: str = "async_plot.views.launched") -> str:
+    """Python source that starts a viewer for that run.
+
+    It finds this very package also where the viewer's interpreter would not, and
+    prefers its own one if it has it.
+    """
+    package = str(Path(__file__).resolve().parents[2])
+    return (
+        f"import sys; sys.path.append({package!r}); "
+        f"from {main} import main; main({str(connection_file)!r})"
+    )
+
+
+class Launched:
+    """A viewer's process.
+
+    Parameters
+    ----------
+    command : list of str
+        Command line of an interpreter; the code is appended as its last item.
+    connection_file, log : Path
+        The run to view; the file that takes what the viewer prints.
+
+    Raises
+    ------
+    OSError
+        If the program cannot be started.
+    """
+
+    def __init__(self, command: list[str], connection_file: Path, log: Path) -> None:
+        for process in list(_released):
+            if process.poll() is not None:
+                _released.remove(process)
+        self.log = log
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with open(os.open(log, flags, 0o600), "ab") as output:
+            self._process = subprocess.Popen(
+                [*command, code(connection_file)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+                if sys.platform == "win32"
+                else 0,
+            )
+        self.pid = self._process.pid
+
+    def ended(self) -> str:
+        """Why the viewer is gone; empty while it lives."""
+        status = self._process.poll()
+        if status is None:
+            return ""
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        last = self._last_line()
+        return f"the viewer ended with {how}" + (f": {last}" if last else "")
+
+    def let_go(self) -> None:
+        """Leave the viewer to itself."""
+        if self._process.poll() is None:
+            _released.append(self._process)
+
+    def _last_line(self) -> str:
+        try:
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1][:300] if lines else ""
+
+
+def release() -> None:
+    """Forget the viewers that outlive this interpreter, without a warning."""
+    for process in _released:
+        # They are not ours to wait for: they go on after us, on purpose.
+        process.returncode = 0
+    _released.clear()

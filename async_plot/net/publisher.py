@@ -1,0 +1,715 @@
+"""The background thread of a calculation: it alone talks to viewers.
+
+One plain daemon thread with a selector: an event loop costs twice as much for each
+turn against a busy Python loop, and nothing may be sent from the calculation's
+thread, where an interrupt between a system call and its bookkeeping would tear the
+stream. The two sides share single attributes and deques, and no lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import AsyncPlotError, ClosedError, HandshakeError, ProtocolError
+from ..wire.connection import Connection, Phase
+from ..wire.framing import describe
+from ..wire.handshake import TIMEOUT as HANDSHAKE_TIMEOUT
+from ..wire.handshake import Dialled
+from ..wire.messages import (
+    Goodbye,
+    Log,
+    Message,
+    Opened,
+    PlotterCode,
+    Ready,
+    Role,
+    Scalars,
+    State,
+    Stats,
+    Trouble,
+    Welcome,
+)
+from . import sockets
+from .budget import Budget, due_at
+from .feed import Feed
+from .scalars import History
+from .snapshot import Snapshot
+from .wakeup import Wakeup
+
+__all__ = ["Ending", "Publisher", "Viewer"]
+
+TICK = 0.5  # seconds between looks at deadlines, statistics and the viewer's process
+GRACE = 0.005  # seconds that a viewer waits for something fresher than what is held
+STALL = 30.0  # seconds that a viewer may leave half a message unread
+MAX_UNPROVEN = 256  # connections without a proof; of more, the oldest is dropped
+MAX_VIEWERS = 1024
+CREDIT = 2  # frames that one viewer may have asked for
+SCALARS_EVERY = 0.1  # seconds
+TEXT = 8192  # characters of a viewer's text that are taken
+HANDOVER = 10e-6  # seconds that the calculation loses when the GIL goes to and fro
+
+logger = logging.getLogger("async_plot")
+debug = logging.getLogger("async_plot.wire")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A connected viewer, as `Server.viewers` shows it.
+
+    Attributes
+    ----------
+    address : str
+        Where it dials from, ``"host:port"``.
+    role, right : str
+        What it is and may do.
+    view : str
+        Its surface, empty until it has opened one.
+    since : float
+        When it connected, seconds since the epoch.
+    frames : int
+        Frames sent to it.
+    shown : int
+        Number of the newest frame that it says it has shown.
+    """
+
+    address: str
+    role: str
+    right: str
+    view: str
+    since: float
+    frames: int
+    shown: int
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a run ended, handed to the background thread in one piece.
+
+    Attributes
+    ----------
+    state : State
+        The last word.
+    deadline : float
+        Instant on the monotonic clock when the calculation goes on at the latest.
+    last : list of Snapshot
+        The final frame of each feed, then those that may be mid-step.
+    """
+
+    state: State
+    deadline: float
+    last: list[Snapshot] = field(default_factory=list)
+
+
+class _Peer:
+    """One connection, and what its viewer has and wants."""
+
+    def __init__(self, sock: socket.socket, address: str, key: bytes, now: float):
+        self.sock = sock
+        self.address = address
+        self.connection = Connection(Dialled(key))
+        self.since = now
+        self.moved = now  # when bytes went out last
+        self.credit: dict[str, int] = {}
+        self.ready: dict[str, float] = {}  # when it asked for a frame last
+        self.sent: dict[str, int] = {}
+        self.sending: list[Snapshot] = []
+        self.slow = False
+        self.scalars: dict[str, tuple[int, int]] = {}
+        self.troubles: set[str] = set()
+        self.events = selectors.EVENT_READ
+        self.info = Viewer(address, "", "", "", time.time(), 0, 0)
+
+
+class _Held:
+    """The newest snapshot of one feed, and when the next one was asked for."""
+
+    def __init__(self, feed: Feed, now: float) -> None:
+        self.feed = feed
+        self.newest: Snapshot | None = None
+        self.asked = now
+        self.snapshots = 0
+        self.told = -1  # updates in the last statistics sent
+
+
+class Publisher(threading.Thread):
+    """Serves the newest snapshots of some feeds to every viewer.
+
+    Parameters
+    ----------
+    listener : socket
+        Listening, non-blocking.
+    key : bytes
+        The run's key.
+    feeds : list of Feed
+        The first one's statistics stand for the run.
+    introduction : list of Message
+        What every viewer is told first.
+    budget : Budget
+        What watching may cost, on the monotonic clock.
+    store : callable
+        ``store(messages)`` keeps what a late viewer would be told; called once, at
+        the end.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        key: bytes,
+        feeds: list[Feed],
+        introduction: list[Message],
+        budget: Budget,
+        store: Callable[[list[Message]], None],
+    ) -> None:
+        super().__init__(name="async_plot", daemon=True)
+        self.bell = Wakeup()  # rung by the calculation
+        self.notice = Wakeup()  # rung by this thread: something that is waited for
+        self.opened = False  # a viewer has its figure open
+        self.done = False
+        self.abandoned = False  # nobody waits for the end any more
+        self.kernel_time = 0.0  # processor seconds of sending, without the GIL
+        self.bytes_sent = 0
+        self.frames_sent = 0
+        self.logs: deque[Log] = deque(maxlen=10000)
+        self.points: deque[tuple[float | None, dict[str, float]]] = deque(maxlen=200000)
+        self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
+        self.process_ended = ""
+        self._ending: Ending | None = None
+        self._key = key
+        self._introduction = introduction
+        self._budget = budget
+        self._store = store
+        self._started_at = time.monotonic()
+        self._listener: socket.socket | None = listener
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self.bell, selectors.EVENT_READ, None)
+        self._peers: list[_Peer] = []
+        self._held = [_Held(feed, self._started_at) for feed in feeds]
+        self._by_name = {feed.feed_name: held for feed, held in zip(feeds, self._held)}
+        self._histories: dict[str, History] = {}
+        self._log_tail: deque[Log] = deque(maxlen=200)
+        self._scalars_at = 0.0
+        self._points_seen = 0
+        self._next_tick = 0.0
+        self._charged = {id(feed): feed.spent for feed in feeds}
+        self._kernel_seen = 0.0
+
+    # -- the calculation's thread ----------------------------------------------
+
+    def finish(self, ending: Ending) -> None:
+        """Tell the thread to deliver the last frames and end."""
+        self._ending = ending
+        self.bell.ring()
+
+    def viewers(self) -> list[Viewer]:
+        """Viewers that are connected and proven."""
+        return [
+            peer.info
+            for peer in list(self._peers)
+            if peer.connection.phase is Phase.OPEN
+        ]
+
+    @property
+    def overhead(self) -> float:
+        """Share of the time since the start that watching cost."""
+        elapsed = self.elapsed
+        return self._budget.spent / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started_at
+
+    @property
+    def snapshots(self) -> int:
+        """Copies taken of all feeds."""
+        return sum(held.snapshots for held in self._held)
+
+    def forked(self) -> None:
+        """Drop the descriptors that a forked child inherited.
+
+        They are only closed: a shutdown would reach the parent's connections.
+        """
+        for sock in [self._listener, *(peer.sock for peer in self._peers)]:
+            if sock is not None:
+                sock.close()
+        self.bell.close()
+        self.notice.close()
+        # An epoll object is shared with the parent: it must be closed without
+        # unregistering what the parent still waits for.
+        selector = self._selector
+        with contextlib.suppress(OSError):
+            if hasattr(selector, "_selector"):
+                selector._selector.close()
+
+    # -- the thread ------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until the run ends; an error of ours ends only the watching."""
+        try:
+            while self._ending is None:
+                self._turn()
+            self._end(self._ending)
+        except Exception:
+            # A defect here must not take the calculation along, nor stay unseen.
+            logger.exception("watching ended by an internal error")
+        finally:
+            self._shut()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        ready = self._selector.select(self._plan(now))
+        cpu = time.thread_time()
+        now = time.monotonic()
+        rung = False
+        for key, mask in ready:
+            if key.data is None:
+                rung = True
+            elif isinstance(key.data, _Peer):
+                if mask & selectors.EVENT_READ:
+                    self._read(key.data, now)
+                if mask & selectors.EVENT_WRITE:
+                    self._flush(key.data, now)
+            else:
+                key.data(now)
+        self._collect()
+        self._serve(now)
+        if rung:  # after serving: each system call may cost a wait for the GIL
+            self.bell.clear()
+            if self._collect():
+                self._serve(now)
+        if now >= self._next_tick:
+            self._tick(now)
+        if self.points and now >= self._scalars_at:
+            self._share_scalars(now)
+        self._share_logs(now)
+        self._charge(cpu, now)
+
+    def _plan(self, now: float) -> float:
+        """Ask for the snapshots that are due; say how long there is nothing to do."""
+        until = self._next_tick
+        free_at = self._budget.free_at(now)
+        if self.points:
+            until = min(until, self._scalars_at)
+        watched = bool(self._peers)
+        for held in self._held:
+            name = held.feed.feed_name
+            waiting = [peer for peer in self._peers if peer.credit.get(name)]
+            if not held.feed.due:
+                taken = held.newest.taken if held.newest else 0.0
+                at = due_at(free_at, taken, waiting=bool(waiting), watched=watched)
+                if now >= at:
+                    held.asked = now
+                    held.feed.want()
+                else:
+                    until = min(until, at)
+            if held.feed.due and any(self._unsent(peer, held) for peer in waiting):
+                until = min(until, max(now, held.asked + GRACE))
+        return max(0.0, until - now)
+
+    # -- frames ----------------------------------------------------------------
+
+    @staticmethod
+    def _unsent(peer: _Peer, held: _Held) -> Snapshot | None:
+        """The held snapshot, if this viewer can take it and lacks it."""
+        name, newest = held.feed.feed_name, held.newest
+        if newest is None or peer.connection.mid_send or not peer.credit.get(name):
+            return None
+        return newest if newest.frame.number > peer.sent.get(name, 0) else None
+
+    def _collect(self) -> bool:
+        """Take over what the feeds published; keep the newest of each."""
+        found = False
+        for held in self._held:
+            for snapshot in held.feed.drain():
+                found = True
+                held.snapshots += 1
+                previous, held.newest = held.newest, snapshot
+                if previous is not None and not previous.users:
+                    held.feed.recycle(previous)
+            for text in held.feed.drain_refusals():
+                self.logs.append(
+                    Log(time.time(), logging.WARNING, "async_plot", text)
+                )
+                logger.warning("%s", text)
+        return found
+
+    def _serve(self, now: float) -> None:
+        """Send the newest snapshots to the viewers that are ready for one."""
+        for held in self._held:
+            newest = held.newest
+            if newest is None:
+                continue
+            # Nothing fresher can be had: the calculation has not answered for a
+            # while, or may not be asked.
+            best = (held.feed.due and now - held.asked >= GRACE) or (
+                self._budget.free_at(now) > now + GRACE
+            )
+            name = held.feed.feed_name
+            for peer in list(self._peers):
+                if self._unsent(peer, held) is newest and (
+                    best or newest.taken >= peer.ready[name] - GRACE
+                ):
+                    self._send_frame(peer, held, newest, now)
+
+    def _send_frame(
+        self, peer: _Peer, held: _Held, snapshot: Snapshot, now: float
+    ) -> None:
+        name = held.feed.feed_name
+        peer.credit[name] = peer.credit.get(name, 1) - 1
+        peer.sent[name] = snapshot.frame.number
+        peer.info = replace(peer.info, frames=peer.info.frames + 1)
+        self.frames_sent += 1
+        snapshot.users += 1
+        peer.sending.append(snapshot)
+        peer.connection.send_encoded(snapshot.parts)
+        _say("<", peer, snapshot.frame)
+        self._flush(peer, now)
+
+    def _flush(self, peer: _Peer, now: float) -> None:
+        """Send what waits for a viewer, as far as its socket takes it."""
+        connection = peer.connection
+        while parts := connection.data_to_send():
+            size = sum(map(len, parts))
+            big = size >= sockets.LARGE
+            before = time.thread_time() if big else 0.0
+            try:
+                count = sockets.send(peer.sock, parts, patient=big and not peer.slow)
+            except OSError as error:
+                self._drop(peer, str(error))
+                return
+            if big:
+                self.kernel_time += time.thread_time() - before
+            if count:
+                connection.sent(count)
+                self.bytes_sent += count
+                peer.moved = now
+            # One that did not take it all gets no more of our patience.
+            peer.slow = count < size
+            if peer.slow and count < min(size, sockets.LARGE):
+                break
+        if not connection.mid_send:
+            self._release(peer)
+        self._listen_for(peer)
+
+    def _release(self, peer: _Peer) -> None:
+        for snapshot in peer.sending:
+            snapshot.users -= 1
+            held = self._by_name[snapshot.frame.plotter]
+            if not snapshot.users and snapshot is not held.newest:
+                held.feed.recycle(snapshot)
+        peer.sending = []
+
+    def _listen_for(self, peer: _Peer) -> None:
+        events = selectors.EVENT_READ
+        if peer.connection.wants_to_send:
+            events |= selectors.EVENT_WRITE
+        if events != peer.events and peer in self._peers:
+            peer.events = events
+            self._selector.modify(peer.sock, events, peer)
+
+    # -- connections -----------------------------------------------------------
+
+    def _accept(self, now: float) -> None:
+        assert self._listener is not None
+        for _ in range(64):
+            try:
+                sock, address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # Out of descriptors, or a peer that left already. The calculation
+                # needs its descriptors more than we do: look again at the tick.
+                debug.debug("accept: %s", error)
+                self._selector.unregister(self._listener)
+                return
+            try:
+                sockets.prepare(sock)
+                peer = _Peer(sock, f"{address[0]}:{address[1]}", self._key, now)
+                self._selector.register(sock, selectors.EVENT_READ, peer)
+            except OSError as error:
+                debug.debug("accept: %s", error)
+                sock.close()
+                continue
+            self._peers.append(peer)
+            proving = [p for p in self._peers if p.connection.phase is Phase.PROVING]
+            if len(proving) > MAX_UNPROVEN:
+                self._drop(proving[0], "too many peers without a proof")
+            if len(self._peers) - len(proving) > MAX_VIEWERS:
+                self._drop(peer, "too many viewers")
+            else:
+                self._flush(peer, now)
+
+    def _read(self, peer: _Peer, now: float) -> None:
+        connection = peer.connection
+        proving = connection.phase is Phase.PROVING
+        try:
+            buffer = connection.get_buffer()
+            count = sockets.receive(peer.sock, buffer)
+            if count is None:
+                return
+            if count == 0:
+                connection.eof()
+                self._drop(peer, "the other end hung up")
+                return
+            messages = connection.received(count)
+        except (HandshakeError, ProtocolError) as error:
+            with contextlib.suppress(OSError):
+                sockets.send(peer.sock, connection.data_to_send() or [_EMPTY], patient=False)
+            self._drop(peer, str(error))
+            return
+        except (OSError, ClosedError) as error:
+            self._drop(peer, str(error))
+            return
+        if proving and connection.phase is Phase.OPEN:
+            self._introduce(peer)
+        for message in messages:
+            if peer not in self._peers:
+                return
+            _say(">", peer, message)
+            self._handle(peer, message, now)
+        if peer in self._peers and connection.wants_to_send:
+            self._flush(peer, now)
+
+    def _introduce(self, peer: _Peer) -> None:
+        connection = peer.connection
+        assert connection.role is not None and connection.right is not None
+        if connection.role is Role.WORKER:  # there is no job to report on yet
+            self._drop(peer, f"role {connection.role.name} is not served here")
+            return
+        peer.info = replace(
+            peer.info,
+            role=connection.role.name.lower(),
+            right=connection.right.name.lower(),
+        )
+        for message in [*self._introduction, *self._log_tail]:
+            connection.send(message)
+        for held in self._held:
+            connection.send(self._stats(held, time.monotonic()))
+        self._queue_scalars(peer)
+
+    def _handle(self, peer: _Peer, message: Message, now: float) -> None:
+        if isinstance(message, Ready):
+            if message.plotter not in self._by_name:
+                self._drop(peer, f"no plotter {message.plotter!r}")
+                return
+            asked = peer.credit.get(message.plotter, 0)
+            peer.credit[message.plotter] = min(asked + 1, CREDIT)
+            peer.ready[message.plotter] = now
+            peer.info = replace(peer.info, shown=message.shown)
+        elif isinstance(message, Opened):
+            peer.info = replace(peer.info, view=message.view[:40])
+            self.opened = True
+            self.notice.ring()
+        elif isinstance(message, Trouble):
+            text = printable(message.text[:TEXT])
+            if text not in peer.troubles and len(peer.troubles) < 100:
+                peer.troubles.add(text)
+                logger.warning(
+                    "viewer at %s, frame %d of plotter %r: %s",
+                    peer.address,
+                    message.frame,
+                    printable(message.plotter[:100]),
+                    text,
+                )
+        elif isinstance(message, Goodbye):
+            self._drop(peer, printable(message.reason[:TEXT]))
+
+    def _drop(self, peer: _Peer, reason: str) -> None:
+        if peer not in self._peers:
+            return
+        debug.debug("%s dropped: %s", peer.address, reason)
+        self._peers.remove(peer)
+        peer.connection.phase = Phase.CLOSED
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            self._selector.unregister(peer.sock)
+        peer.sock.close()
+        self._release(peer)
+
+    # -- the rest of what is told ----------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        self._next_tick = now + TICK
+        for peer in list(self._peers):
+            proving = peer.connection.phase is Phase.PROVING
+            if proving and now - peer.since > HANDSHAKE_TIMEOUT:
+                self._drop(peer, "no proof in time")
+            elif peer.connection.mid_send and now - peer.moved > STALL:
+                self._drop(peer, "it stopped reading inside a message")
+        for held in self._held:
+            if held.feed.updates != held.told:
+                held.told = held.feed.updates
+                self._tell(self._stats(held, now), now)
+        if not self.process_ended:
+            self.process_ended = self.watch_process()
+            if self.process_ended:
+                self.notice.ring()
+        with contextlib.suppress(KeyError):  # taken out when descriptors ran out
+            if self._listener is not None:
+                self._selector.register(
+                    self._listener, selectors.EVENT_READ, self._accept
+                )
+
+    def _stats(self, held: _Held, now: float) -> Stats:
+        return Stats(
+            plotter=held.feed.feed_name,
+            updates=held.feed.updates,
+            snapshots=held.snapshots,
+            refused=held.feed.refused,
+            overhead=self.overhead,
+            elapsed=now - self._started_at,
+            viewers=len(self.viewers()),
+        )
+
+    def _tell(self, message: Message, now: float) -> None:
+        """Say something to every viewer."""
+        for peer in list(self._peers):
+            if peer.connection.phase is Phase.OPEN:
+                peer.connection.send(message)
+                if not peer.connection.mid_send:
+                    self._flush(peer, now)
+
+    def _share_logs(self, now: float) -> None:
+        while self.logs:
+            record = self.logs.popleft()
+            self._log_tail.append(record)
+            self._tell(record, now)
+
+    def _share_scalars(self, now: float) -> None:
+        self._scalars_at = now + SCALARS_EVERY
+        for _ in range(len(self.points)):
+            step, values = self.points.popleft()
+            self._points_seen += 1
+            for name, value in values.items():
+                history = self._histories.setdefault(name, History())
+                history.append(self._points_seen if step is None else step, value)
+        for peer in list(self._peers):
+            if peer.connection.phase is Phase.OPEN and not peer.connection.mid_send:
+                self._queue_scalars(peer)
+                self._flush(peer, now)
+
+    def _queue_scalars(self, peer: _Peer) -> None:
+        """Queue the points that a viewer lacks; what it has is known, not queued."""
+        for name, history in self._histories.items():
+            generation, count = peer.scalars.get(name, (-1, 0))
+            whole = generation != history.generation
+            count = 0 if whole else count
+            if whole or count < len(history):
+                steps, values = history.since(count)
+                peer.connection.send(Scalars(name, whole, [steps.data, values.data]))
+                peer.scalars[name] = history.generation, len(history)
+
+    def _charge(self, cpu: float, now: float) -> None:
+        """Charge the turn: our processor time with the GIL, and the callers'."""
+        kernel, self._kernel_seen = (
+            self.kernel_time - self._kernel_seen,
+            self.kernel_time,
+        )
+        cost = max(0.0, time.thread_time() - cpu - kernel) + HANDOVER
+        for held in self._held:
+            spent = held.feed.spent
+            cost += spent - self._charged[id(held.feed)]
+            self._charged[id(held.feed)] = spent
+        self._budget.spend(cost, now)
+
+    # -- the end ---------------------------------------------------------------
+
+    def _end(self, ending: Ending) -> None:
+        """Deliver the last frames and the last word, keep them, and hang up."""
+        self._collect()
+        final: dict[str, Snapshot] = {}
+        for held in self._held:
+            if held.newest is not None:
+                final[held.feed.feed_name] = held.newest
+        for snapshot in ending.last:
+            if not snapshot.frame.mid_step:
+                final[snapshot.frame.plotter] = snapshot
+                self._by_name[snapshot.frame.plotter].newest = snapshot
+        now = time.monotonic()
+        self._scalars_at = 0.0
+        self._share_scalars(now)
+        self._share_logs(now)
+        closing: list[Message] = [
+            *(self._stats(held, now) for held in self._held),
+            ending.state,
+        ]
+        for peer in list(self._peers):
+            if peer.connection.phase is not Phase.OPEN:
+                self._drop(peer, "the run has ended")
+                continue
+            for name, snapshot in final.items():
+                if snapshot.frame.number > peer.sent.get(name, 0):
+                    self._send_frame(peer, self._by_name[name], snapshot, now)
+            for message in closing:
+                peer.connection.send(message)
+            self._flush(peer, now)
+        logs: list[Message] = list(self._log_tail)
+        scalars: list[Message] = [
+            Scalars(name, True, [v.data for v in history.since(0)])
+            for name, history in self._histories.items()
+        ]
+        frames: list[Message] = [s.frame for s in final.values()]
+        frames += [s.frame for s in ending.last if s.frame.mid_step]
+        try:
+            self._store([*self._introduction, *logs, *scalars, *frames, *closing])
+        except (OSError, AsyncPlotError) as error:
+            logger.warning("the last frame is not kept on disk: %s", error)
+        self._drain(ending.deadline)
+
+    def _drain(self, deadline: float) -> None:
+        """Wait until every viewer has read everything and hung up, or time is out.
+
+        Closing while something of the viewer lies unread would make the kernel
+        throw away what the viewer has not read yet.
+        """
+        told: set[int] = set()
+        while self._peers and (now := time.monotonic()) < deadline:
+            for peer in list(self._peers):
+                if not peer.connection.wants_to_send and id(peer) not in told:
+                    told.add(id(peer))
+                    with contextlib.suppress(OSError):
+                        peer.sock.shutdown(socket.SHUT_WR)
+            for key, mask in self._selector.select(deadline - now):
+                peer = key.data
+                if not isinstance(peer, _Peer):
+                    self._selector.unregister(key.fileobj)
+                elif mask & selectors.EVENT_WRITE:
+                    self._flush(peer, now)
+                elif mask & selectors.EVENT_READ:
+                    self._read(peer, now)
+
+    def _shut(self) -> None:
+        for held in self._held:
+            held.feed.silence()
+        for peer in list(self._peers):
+            self._drop(peer, "the run has ended")
+        if self._listener is not None:
+            self._listener.close()
+        self._selector.close()
+        self.bell.close()
+        self.done = True
+        self.notice.ring()
+        if self.abandoned:
+            self.notice.close()
+
+
+_EMPTY = memoryview(b"")
+
+
+def printable(text: str) -> str:
+    """A peer's text without control sequences, fit for a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _say(direction: str, peer: _Peer, message: Any) -> None:
+    if debug.isEnabledFor(logging.DEBUG):
+        debug.debug("%s %s %s", direction, peer.address, describe(message))

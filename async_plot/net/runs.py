@@ -1,0 +1,370 @@
+"""Run files: where the runs of this user on this machine are found.
+
+``HOME/HOST/RUN/`` holds ``connection.json`` (address, key, who runs), ``record``
+(plotters, last frame and end, as messages) and ``client.log`` (what the launched
+viewer printed). Directories are 0700 and files 0600, owned by the user and checked
+before anything in them is believed: whoever can plant a connection file can make
+a viewer run code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunNotFoundError
+from ..wire import framing
+from ..wire.messages import FROM_CALCULATION, Message
+
+__all__ = [
+    "Run",
+    "clean_quietly",
+    "create",
+    "end",
+    "find",
+    "home",
+    "list_runs",
+    "read",
+    "read_record",
+    "write_record",
+]
+
+_CONNECTION = "connection.json"
+_RECORD = "record"
+_RECORD_MAGIC = b"\x89APLOTREC1\r\n"
+KEPT_RUNS = 50  # ended runs of this machine whose files are kept
+KEPT_SECONDS = 14 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a connection file says.
+
+    Attributes
+    ----------
+    run, name, host, pid, python, started
+        As in `async_plot.wire.messages.Welcome`.
+    address : (str, int) or None
+        Where the run listens; None once it has ended.
+    key : bytes or None
+        Its secret; None once it has ended. Kept out of ``repr``.
+    state : str
+        The last state that it wrote.
+    birth : int or None
+        The kernel's start time of the process, so that a process number used
+        again is not taken for the run.
+    directory : Path
+        Where its files are.
+    """
+
+    run: str
+    name: str
+    host: str
+    pid: int
+    python: str
+    started: float
+    address: tuple[str, int] | None
+    key: bytes | None = field(repr=False)
+    state: str
+    birth: int | None
+    directory: Path
+
+    @property
+    def connection_file(self) -> Path:
+        """The file that `read` reads."""
+        return self.directory / _CONNECTION
+
+    @property
+    def record_file(self) -> Path:
+        """What stays of the run."""
+        return self.directory / _RECORD
+
+    @property
+    def client_log(self) -> Path:
+        """What the launched viewer printed."""
+        return self.directory / "client.log"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the run's process is there; only asked on its own machine."""
+        return self.address is not None and (
+            self.host != hostname() or process_exists(self.pid, self.birth)
+        )
+
+
+# -- where -------------------------------------------------------------------------
+
+
+def home() -> Path:
+    """Directory of all run files: ``ASYNC_PLOT_HOME``, else the user's state."""
+    given = os.environ.get("ASYNC_PLOT_HOME")
+    if given:
+        return Path(given).absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_state_path("async_plot", appauthor=False))
+
+
+def hostname() -> str:
+    """Name of this machine, fit for a directory."""
+    return re.sub(r"[^\w.-]", "_", socket.gethostname()) or "localhost"
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory that only this user can enter, or check that it is one.
+
+    Raises
+    ------
+    PermissionError
+        If it belongs to somebody else, is a link, or others may write to it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    _check_owner(path, directory=True)
+    return path
+
+
+def _check_owner(path: Path, *, directory: bool = False) -> None:
+    if not hasattr(os, "geteuid"):  # Windows keeps a user's profile private itself
+        return
+    status = path.lstat()
+    wanted = stat.S_ISDIR if directory else stat.S_ISREG
+    if not wanted(status.st_mode):
+        kind = "a directory" if directory else "a regular file"
+        raise PermissionError(f"{path} is not {kind}")
+    if status.st_uid != os.geteuid():
+        raise PermissionError(f"{path} belongs to another user")
+    if status.st_mode & 0o077:
+        raise PermissionError(
+            f"{path} is open to other users (mode {stat.S_IMODE(status.st_mode):o}); "
+            f"chmod {'700' if directory else '600'} it if you trust its content"
+        )
+
+
+# -- writing -----------------------------------------------------------------------
+
+
+def create(name: str, address: tuple[str, int], key: bytes) -> tuple[Run, str]:
+    """Make the files of a new run of this process.
+
+    Returns
+    -------
+    run : Run
+    trouble : str
+        Empty, or why they lie in a temporary directory where ``async-plot view``
+        does not find them by name.
+    """
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    identity = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
+    trouble = ""
+    try:
+        base = private_directory(private_directory(home()) / hostname())
+        directory = private_directory(base / identity)
+    except OSError as error:
+        directory = Path(tempfile.mkdtemp(prefix="async_plot-"))
+        trouble = f"run files are in {directory}: {error}"
+    run = Run(
+        run=identity,
+        name=name,
+        host=hostname(),
+        pid=os.getpid(),
+        python=".".join(map(str, sys.version_info[:3])),
+        started=now,
+        address=address,
+        key=key,
+        state="running",
+        birth=birth(os.getpid()),
+        directory=directory,
+    )
+    _write(run)
+    return run, trouble
+
+
+def end(run: Run, state: str) -> Run:
+    """Note that a run has ended: its address and key are void."""
+    ended = replace(run, address=None, key=None, state=state)
+    _write(ended)
+    return ended
+
+
+def _write(run: Run) -> None:
+    content = asdict(run)
+    del content["directory"]
+    content["key"] = run.key.hex() if run.key else None
+    _write_file(run.connection_file, [json.dumps(content, indent=1).encode()])
+
+
+def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """Replace a file in one step; its content is never seen half written."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        with open(os.open(temporary, flags, 0o600), "wb") as file:
+            for part in parts:
+                file.write(part)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_record(run: Run, messages: Iterable[Message]) -> None:
+    """Write what stays of a run: the messages that a late viewer would be sent."""
+    parts: list[bytes | memoryview] = [_RECORD_MAGIC]
+    for message in messages:
+        parts += framing.encode(message)
+    _write_file(run.record_file, parts)
+
+
+# -- reading -----------------------------------------------------------------------
+
+
+def read(path: str | os.PathLike[str]) -> Run:
+    """Read a connection file, or the one in a run's directory.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is none, or it is damaged.
+    PermissionError
+        If it is not this user's alone: it could have been planted.
+    """
+    path = Path(path).absolute()
+    if path.is_dir():
+        path = path / _CONNECTION
+    try:
+        _check_owner(path)
+        content: dict[str, Any] = json.loads(path.read_text())
+        address = content["address"]
+        return Run(
+            run=str(content["run"]),
+            name=str(content["name"]),
+            host=str(content["host"]),
+            pid=int(content["pid"]),
+            python=str(content["python"]),
+            started=float(content["started"]),
+            address=(str(address[0]), int(address[1])) if address else None,
+            key=bytes.fromhex(content["key"]) if content["key"] else None,
+            state=str(content["state"]),
+            birth=content["birth"],
+            directory=path.parent,
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunNotFoundError(f"there is no connection file {path}") from None
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise RunNotFoundError(f"{path} is no connection file: {error!r}") from None
+
+
+def read_record(run: Run) -> list[Message]:
+    """Read the messages that stay of a run; those before a cut, if it was cut.
+
+    An absent record is an empty one.
+    """
+    try:
+        _check_owner(run.record_file)
+        file = open(run.record_file, "rb")  # noqa: SIM115 - closed by the with below
+    except FileNotFoundError:
+        return []
+    messages: list[Message] = []
+    with file:
+        if file.read(len(_RECORD_MAGIC)) != _RECORD_MAGIC:
+            return []
+        reader = framing.Reader(FROM_CALCULATION, framing.FROM_CALCULATION_LIMITS)
+        while count := file.readinto(reader.get_buffer()):
+            messages += reader.received(count)
+    return messages
+
+
+def list_runs() -> list[Run]:
+    """Runs of this user on this machine, newest first, those that ended included."""
+    base = home() / hostname()
+    runs = []
+    try:
+        _check_owner(base.parent, directory=True)
+        _check_owner(base, directory=True)
+        names = os.listdir(base)
+    except FileNotFoundError:
+        return []
+    for name in names:
+        with contextlib.suppress(RunNotFoundError, PermissionError):
+            runs.append(read(base / name))
+    return sorted(runs, key=lambda run: (run.started, run.run), reverse=True)
+
+
+def find(name: str | os.PathLike[str] | None = None) -> Run:
+    """Find a run by its name, identifier, directory or connection file.
+
+    Parameters
+    ----------
+    name : str or path, optional
+        Without it, the newest run that is alive, else the newest.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is none; the text lists those that there are.
+    """
+    if name is not None and (os.sep in str(name) or Path(name).is_file()):
+        return read(name)
+    runs = list_runs()
+    fitting = [r for r in runs if name is None or str(name) in (r.name, r.run)]
+    if not fitting:
+        fitting = [r for r in runs if r.run.startswith(str(name))]
+    if not fitting:
+        known = ", ".join(sorted({r.name for r in runs if r.alive})) or "none"
+        what = "no run" if name is None else f"no run named {str(name)!r}"
+        raise RunNotFoundError(f"{what} of this user on this machine; alive: {known}")
+    return next((r for r in fitting if r.alive), fitting[0])
+
+
+def clean_quietly() -> None:
+    """Remove the files of runs that ended long ago or are too many, where it can."""
+    try:
+        ended = [run for run in list_runs() if not run.alive]
+    except OSError:  # `create` will say it
+        return
+    for index, run in enumerate(ended):
+        if index >= KEPT_RUNS or time.time() - run.started > KEPT_SECONDS:
+            shutil.rmtree(run.directory, ignore_errors=True)
+
+
+# -- processes ---------------------------------------------------------------------
+
+
+def birth(pid: int) -> int | None:
+    """Start time of a process in the kernel's ticks, where the kernel tells it."""
+    try:
+        content = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    fields = content.rpartition(b")")[2].split()
+    return int(fields[19]) if fields[0] not in (b"Z", b"X") else None
+
+
+def process_exists(pid: int, born: int | None) -> bool:
+    """Whether the process that was born then is still there."""
+    if born is not None:
+        return birth(pid) == born
+    try:
+        os.kill(pid, 0) if sys.platform != "win32" else None
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True

@@ -1,0 +1,115 @@
+"""Sockets as this package uses them. Knows no message."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import struct
+import sys
+
+__all__ = ["dial", "is_loopback", "listen", "receive", "send", "tune"]
+
+PATIENCE = 0.02  # seconds that a large send may wait for a peer that reads
+LARGE = 1 << 18  # bytes from which waiting in the kernel beats many small turns
+_PIECES = 512  # memory pieces in one call; the kernel's limit is 1024
+
+# A send that waits in the kernel without the GIL, for a while: one turn instead of
+# ten for a big frame. Where the flag is missing, every send returns at once.
+_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)
+_CAN_WAIT = bool(_DONTWAIT) and sys.platform == "linux"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address never leaves this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket that never blocks.
+
+    Raises
+    ------
+    OSError
+        If the address cannot be had; the text names host and port.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":  # there it would let a squatter share the port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(128)
+        sock.setblocking(False)
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, OSError):
+            raise OSError(
+                error.errno, f"cannot listen on {host} port {port}: {error.strerror}"
+            ) from error
+        raise
+    return sock
+
+
+def dial(host: str, port: int, timeout: float) -> socket.socket:
+    """Connect to a calculation; the socket waits at most `timeout` seconds a call."""
+    sock = socket.create_connection((host, port), timeout)
+    try:
+        tune(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def tune(sock: socket.socket) -> None:
+    """Send small messages at once; notice a peer that fell silent for good."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (
+        ("TCP_KEEPIDLE", 5),
+        ("TCP_KEEPINTVL", 3),
+        ("TCP_KEEPCNT", 3),
+    ):
+        if hasattr(socket, option):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+
+
+def prepare(sock: socket.socket) -> None:
+    """Set up an accepted connection for `send` and `receive`."""
+    tune(sock)
+    if _CAN_WAIT:
+        sock.setblocking(True)
+        wait = struct.pack("@ll", 0, int(PATIENCE * 1e6))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+    else:
+        sock.setblocking(False)
+
+
+def send(sock: socket.socket, parts: list[memoryview], *, patient: bool) -> int:
+    """Send what the kernel takes; a patient call waits `PATIENCE` for room.
+
+    Returns
+    -------
+    int
+        Bytes sent, maybe 0.
+    """
+    flags = 0 if patient and _CAN_WAIT else _DONTWAIT
+    try:
+        if hasattr(sock, "sendmsg"):
+            return sock.sendmsg(parts[:_PIECES], (), flags)
+        return sock.send(parts[0], flags)
+    except (BlockingIOError, InterruptedError):
+        return 0
+
+
+def receive(sock: socket.socket, memory: memoryview) -> int | None:
+    """Receive what is there; 0 at the end of the stream, None if there is nothing."""
+    try:
+        return sock.recv_into(memory, 0, _DONTWAIT)
+    except (BlockingIOError, InterruptedError):
+        return None

@@ -1,0 +1,60 @@
+"""What can be shown here: display, toolkit, rank, child process. Opens nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+__all__ = ["display", "is_inert", "secondary", "toolkit"]
+
+# Where the launchers of parallel programs tell a process its rank.
+_RANKS = (
+    "PMI_RANK",
+    "PMIX_RANK",
+    "OMPI_COMM_WORLD_RANK",
+    "MV2_COMM_WORLD_RANK",
+    "MPI_LOCALRANKID",
+    "SLURM_PROCID",
+)
+
+
+def is_inert() -> bool:
+    """Whether ``ASYNC_PLOT=off`` switches the library off."""
+    return os.environ.get("ASYNC_PLOT", "").lower() in ("off", "0", "no", "false")
+
+
+def display() -> bool:
+    """Whether a window can be seen by somebody."""
+    if sys.platform in ("darwin", "win32"):
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def toolkit() -> str:
+    """Name of matplotlib's backend for the first GUI toolkit found, or ``""``."""
+    for module, backend in (
+        ("PySide6.QtWidgets", "QtAgg"),
+        ("PyQt6.QtWidgets", "QtAgg"),
+        ("PyQt5.QtWidgets", "QtAgg"),
+        ("PySide2.QtWidgets", "QtAgg"),
+        ("_tkinter", "TkAgg"),
+    ):
+        try:
+            if importlib.util.find_spec(module) is not None:
+                return backend
+        except (ImportError, ValueError):
+            continue
+    return ""
+
+
+def secondary() -> str:
+    """Why this process is one of many and opens no view by itself, or ``""``."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        return "a child of multiprocessing"
+    for name in _RANKS:
+        rank = os.environ.get(name, "")
+        if rank.isdigit() and int(rank) > 0:
+            return f"rank {rank} of a parallel run"
+    return ""

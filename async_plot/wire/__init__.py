@@ -1,0 +1,1 @@
+"""Bytes <-> messages. No socket, thread, clock or file in here."""

@@ -1,0 +1,325 @@
+"""Message boundaries: messages <-> one byte stream. Knows no socket.
+
+On the wire a message is::
+
+    u32 header length | u16 number of buffers | u8 code | u8 zero    (big-endian)
+    u64 length of each buffer
+    header: msgpack array of the message's fields, in their order
+    buffers, one after the other, raw
+
+Bytes are not fed in: `Reader` lends the memory that the next bytes belong to, so
+that arrays arrive in place. Sizes are checked before memory is taken.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgpack
+
+from ..errors import MessageTooLargeError, ProtocolError
+from .messages import FROM_CALCULATION, FROM_VIEWER, Memory, Message
+
+__all__ = ["Limits", "Reader", "describe", "encode"]
+
+_PREFIX = struct.Struct("!IHBB")
+_STAGE = 65536  # bytes; what a small message arrives in together with its kin
+_DIRECT = 16384  # bytes still missing from which memory is lent directly
+_KNOWN = {kind.code for kind in (*FROM_CALCULATION, *FROM_VIEWER)}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one message may announce.
+
+    Attributes
+    ----------
+    header : int
+        Bytes of the header.
+    buffers : int
+        Number of buffers.
+    memory : int
+        Bytes of all buffers together.
+    """
+
+    header: int
+    buffers: int
+    memory: int
+
+
+# What a viewer may say is small; what a calculation may say is bounded so that a
+# wrong length is an error and not a crash by lack of memory.
+FROM_VIEWER_LIMITS = Limits(header=1 << 16, buffers=0, memory=0)
+FROM_CALCULATION_LIMITS = Limits(header=1 << 24, buffers=4096, memory=1 << 33)
+
+
+def encode(message: Message) -> list[memoryview]:
+    """Write a message as the pieces of memory that follow each other on the wire.
+
+    Parameters
+    ----------
+    message : Message
+        Its buffers are not copied: they must stay as they are until sent.
+
+    Returns
+    -------
+    list of memoryview
+        Of bytes, none empty.
+
+    Raises
+    ------
+    MessageTooLargeError
+        If the message exceeds what the other end takes.
+    """
+    values = []
+    buffers: list[memoryview] = []
+    for item in _fields(type(message)):
+        if item == "buffers":
+            buffers = [_bytes(buffer) for buffer in message.buffers]  # type: ignore[union-attr]
+        else:
+            values.append(getattr(message, item))
+    header: bytes = msgpack.packb(values, unicode_errors="surrogatepass")
+    _check(len(header), [len(b) for b in buffers], FROM_CALCULATION_LIMITS)
+    head = b"".join(
+        (
+            _PREFIX.pack(len(header), len(buffers), message.code, 0),
+            struct.pack(f"!{len(buffers)}Q", *map(len, buffers)),
+            header,
+        )
+    )
+    return [memoryview(head), *(b for b in buffers if len(b))]
+
+
+class Reader:
+    """Cut a byte stream into messages, lending the memory to receive into.
+
+    Parameters
+    ----------
+    accepts : iterable of message classes
+        What the other end may say; any other code is a `ProtocolError`, but codes
+        that this version does not know are passed over and counted.
+    limits : Limits
+        The most that a message may announce.
+    allocate : callable, default: bytearray
+        ``allocate(n)`` gives writable memory of ``n`` bytes for a buffer.
+    """
+
+    def __init__(
+        self,
+        accepts: Iterable[type[Any]],
+        limits: Limits,
+        allocate: Callable[[int], Memory] = bytearray,
+    ) -> None:
+        self.unknown = 0
+        self._accepts = {kind.code: kind for kind in accepts}
+        self._limits = limits
+        self._allocate = allocate
+        self._stage = memoryview(bytearray(_STAGE))
+        self._direct = False
+        self._begin()
+
+    def get_buffer(self) -> memoryview:
+        """Memory that the next bytes of the stream belong to, never empty."""
+        missing = len(self._target) - self._filled
+        self._direct = missing >= _DIRECT
+        return self._target[self._filled :] if self._direct else self._stage
+
+    def received(self, count: int) -> list[Message]:
+        """Take note of bytes that were put into the memory lent last.
+
+        Parameters
+        ----------
+        count : int
+            How many bytes, from the start of that memory.
+
+        Returns
+        -------
+        list of Message
+            Those that are now complete.
+
+        Raises
+        ------
+        ProtocolError
+            If the bytes are no message; the stream cannot be read any further.
+        """
+        messages: list[Message] = []
+        if self._direct:
+            self._filled += count
+            self._advance(messages)
+            return messages
+        start = 0
+        while start < count:
+            step = min(count - start, len(self._target) - self._filled)
+            end = self._filled + step
+            self._target[self._filled : end] = self._stage[start : start + step]
+            self._filled = end
+            start += step
+            self._advance(messages)
+        return messages
+
+    @property
+    def mid_message(self) -> bool:
+        """Whether the stream stands inside a message."""
+        return self._sizes is not None or self._filled > 0
+
+    # -- private ---------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._target = memoryview(bytearray(_PREFIX.size))
+        self._filled = 0
+        self._sizes: list[int] | None = None  # None while the prefix is read
+        self._header: bytes | None = None
+        self._buffers: list[Memory] = []
+
+    def _advance(self, messages: list[Message]) -> None:
+        """Move to the next part while the present one is complete."""
+        while self._filled == len(self._target):
+            if self._sizes is None:
+                self._read_prefix()
+            elif self._header is None:
+                self._read_header()
+            if self._header is None:
+                continue
+            if len(self._buffers) < len(self._sizes or ()):
+                self._next_buffer()
+                continue
+            self._finish(messages)
+
+    def _read_prefix(self) -> None:
+        header, buffers, self._code, zero = _PREFIX.unpack(self._target)
+        if zero:
+            raise ProtocolError(f"reserved byte of a message prefix is {zero}, not 0")
+        if header > self._limits.header:
+            raise MessageTooLargeError("header", header, self._limits.header)
+        if buffers > self._limits.buffers:
+            raise MessageTooLargeError("buffer count", buffers, self._limits.buffers)
+        if header == 0:
+            raise ProtocolError("a message without a header")
+        self._sizes = [0] * buffers
+        self._start(bytearray(8 * buffers + header))
+
+    def _read_header(self) -> None:
+        assert self._sizes is not None
+        table = 8 * len(self._sizes)
+        self._sizes = list(
+            struct.unpack(f"!{len(self._sizes)}Q", self._target[:table])
+        )
+        total = len(self._target) - table
+        _check(total, self._sizes, self._limits)
+        self._header = bytes(self._target[table:])
+
+    def _next_buffer(self) -> None:
+        assert self._sizes is not None
+        memory = self._allocate(self._sizes[len(self._buffers)])
+        self._buffers.append(memory)
+        self._start(memory)
+
+    def _start(self, memory: Memory) -> None:
+        self._target = memoryview(memory)
+        self._filled = 0
+
+    def _finish(self, messages: list[Message]) -> None:
+        kind = self._accepts.get(self._code)
+        if kind is not None:
+            assert self._header is not None
+            messages.append(_decode(kind, self._header, self._buffers))
+        elif self._code in _KNOWN:
+            raise ProtocolError(f"message code {self._code} from the wrong end")
+        else:
+            self.unknown += 1
+        self._begin()
+
+
+def describe(message: Message) -> str:
+    """One line for a debug log, buffers elided: ``frame #41 [3 buffers, 1.2 MB]``."""
+    name = type(message).__name__.lower()
+    parts = [name]
+    for key in ("plotter", "number", "state", "view", "reason", "frame", "name"):
+        value = getattr(message, key, None)
+        if value not in (None, ""):
+            parts.append(f"#{value}" if key == "number" else str(value))
+    buffers = getattr(message, "buffers", None)
+    if buffers:
+        size = sum(len(_bytes(b)) for b in buffers)
+        parts.append(f"[{len(buffers)} buffers, {_size(size)}]")
+    return " ".join(parts)
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
+
+
+def _bytes(memory: Memory) -> memoryview:
+    view = memoryview(memory)
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+
+
+def _check(header: int, sizes: list[int], limits: Limits) -> None:
+    if header > limits.header:
+        raise MessageTooLargeError("header", header, limits.header)
+    if len(sizes) > limits.buffers:
+        raise MessageTooLargeError("buffer count", len(sizes), limits.buffers)
+    if sum(sizes) > limits.memory:
+        raise MessageTooLargeError("buffers", sum(sizes), limits.memory)
+
+
+def _decode(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
+    """Make a message of its parts; each field must have the type it declares.
+
+    Fields that a later version appended are passed over.
+    """
+    try:
+        values = msgpack.unpackb(
+            header, unicode_errors="surrogatepass", strict_map_key=True
+        )
+    except Exception as error:  # msgpack raises a dozen unrelated classes
+        raise ProtocolError(f"header of {kind.__name__}: {error!r}") from None
+    names = [name for name in _fields(kind) if name != "buffers"]
+    if type(values) is not list or len(values) < len(names):
+        raise ProtocolError(f"header of {kind.__name__} lacks fields")
+    arguments = dict(zip(names, values))
+    for name, value in arguments.items():
+        if not _CHECKS[kind.__annotations__[name].split(" ")[0]](value):
+            raise ProtocolError(
+                f"{name} of {kind.__name__} is {type(value).__name__}, "
+                f"not {kind.__annotations__[name]}"
+            )
+    if "buffers" in _fields(kind):
+        arguments["buffers"] = buffers
+    elif buffers:
+        raise ProtocolError(f"{kind.__name__} carries no buffers")
+    message: Message = kind(**arguments)
+    return message
+
+
+_FIELDS: dict[type[Any], tuple[str, ...]] = {}
+
+
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    names = _FIELDS.get(kind)
+    if names is None:
+        names = _FIELDS[kind] = tuple(item.name for item in fields(kind))
+    return names
+
+
+def _list_of(kind: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) is list and all(type(v) is kind for v in value)
+
+
+# Declared type of a field -> does this value, fresh from msgpack, have it?
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: type(value) is str,
+    "int": lambda value: type(value) is int and value >= 0,
+    "float": lambda value: type(value) in (float, int),
+    "bool": lambda value: type(value) is bool,
+    "bytes": lambda value: type(value) is bytes,
+    "list[str]": _list_of(str),
+    "list[int]": _list_of(int),
+}

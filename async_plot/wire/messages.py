@@ -1,0 +1,387 @@
+"""The messages: one frozen dataclass for each thing that is said on a connection.
+
+Knows no bytes, socket or clock. ``docs/protocol.rst`` shows the same table to
+readers; the codes below are the protocol and never change their meaning.
+
+Codes 1 to 15 are spoken by a calculation, 16 to 31 by a viewer. Kept free: 32 to
+63 for jobs and their workers, 64 to 95 for commands and parameters (which will
+ask for `Right.CONTROL`), 96 to 127 for panels.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Union
+
+__all__ = [
+    "FROM_CALCULATION",
+    "FROM_VIEWER",
+    "Frame",
+    "Goodbye",
+    "Lane",
+    "Log",
+    "Message",
+    "Missed",
+    "Opened",
+    "PlotterCode",
+    "Ready",
+    "Right",
+    "Role",
+    "RunState",
+    "Scalars",
+    "State",
+    "Stats",
+    "Trouble",
+    "Welcome",
+]
+
+# Raw memory that travels beside a header: a memoryview, or an array's own buffer.
+Memory = Any
+
+
+class Lane(enum.Enum):
+    """How a message waits: whole and in order, or only the newest of its key."""
+
+    KEPT = "kept"
+    NEWEST = "newest"
+
+
+class Role(enum.IntEnum):
+    """What the end that dials is."""
+
+    VIEWER = 1
+    WORKER = 2
+    HUB = 3
+
+
+class Right(enum.IntEnum):
+    """What the end that dials may do; each right holds the ones below it."""
+
+    LOOK = 1
+    CONTROL = 2
+    ADMINISTER = 3
+
+
+class RunState(str, enum.Enum):
+    """How a calculation stands, in the words that every view shows."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    LOST = "lost"  # said by the viewer's own end: the calculation left no word
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """First message of a calculation: who it is. Kept lane.
+
+    Attributes
+    ----------
+    run, name : str
+        Identifier of the run, unique on its machine; the name people read.
+    pid : int
+        Process of the calculation, on `host`.
+    host, python : str
+        Host name; Python version, e.g. ``"3.11.7"``.
+    started : float
+        Start of the run, seconds since the epoch.
+    plotters : list of str
+        Names of the plotters, in the order of their windows.
+    cwd : str
+        Working directory of the calculation.
+    path : list of str
+        Its ``sys.path``, for a viewer that was launched by it.
+    overhead : float
+        Budget: share of the calculation's time that watching may cost.
+    on_exit : str
+        ``"keep"`` or ``"close"``: what a launched window does at the end.
+    """
+
+    code: ClassVar[int] = 1
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    run: str
+    name: str
+    pid: int
+    host: str
+    python: str
+    started: float
+    plotters: list[str]
+    cwd: str
+    path: list[str]
+    overhead: float
+    on_exit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlotterCode:
+    """A plotter class, as cloudpickle wrote it. Kept lane.
+
+    Attributes
+    ----------
+    plotter : str
+        Its name among the run's plotters.
+    title : str
+        Name of the class.
+    python : list of int
+        Major and minor version of the Python that pickled it; code objects are
+        not understood by another one.
+    buffers : list of memory
+        One buffer, the pickle; none for the ready-made plotter.
+    """
+
+    code: ClassVar[int] = 2
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    plotter: str
+    title: str
+    python: list[int]
+    buffers: list[Memory] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The arguments of one ``draw``. Newest lane, one key for each plotter; on credit.
+
+    Attributes
+    ----------
+    plotter : str
+        Which plotter draws it.
+    number : int
+        How many times ``update`` had been called, this call included; from 1.
+    time : float
+        When the snapshot was taken, seconds since the epoch.
+    mid_step : bool
+        The arguments were kept by an ``update`` before an exception; the
+        calculation may have been changing them.
+    payload : bytes
+        Arguments and keywords, packed by `async_plot.wire.codec`.
+    buffers : list of memory
+        The arrays' memory, in the order in which `payload` numbers them.
+    """
+
+    code: ClassVar[int] = 3
+    lane: ClassVar[Lane] = Lane.NEWEST
+
+    plotter: str
+    number: int
+    time: float
+    mid_step: bool
+    payload: bytes = field(repr=False)
+    buffers: list[Memory] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What watching did and cost so far. Newest lane.
+
+    Attributes
+    ----------
+    plotter : str
+        Which plotter's frames are counted.
+    updates, snapshots, refused : int
+        Calls of ``update``; copies taken; frames that could not be sent.
+    overhead : float
+        Share of the time since the start that watching cost, dimensionless.
+    elapsed : float
+        Seconds since the start.
+    viewers : int
+        Viewers connected now.
+    """
+
+    code: ClassVar[int] = 4
+    lane: ClassVar[Lane] = Lane.NEWEST
+
+    plotter: str
+    updates: int
+    snapshots: int
+    refused: int
+    overhead: float
+    elapsed: float
+    viewers: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the run stands; the last message of a run that ended by itself. Kept lane.
+
+    Attributes
+    ----------
+    state : str
+        One of `RunState`'s values but ``"lost"``.
+    text : str
+        The traceback of a failed run, else empty.
+    time : float
+        Since when, seconds since the epoch.
+    """
+
+    code: ClassVar[int] = 5
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    state: str
+    text: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One record of the calculation's log. Kept lane.
+
+    Attributes
+    ----------
+    time : float
+        Seconds since the epoch.
+    level : int
+        Level number of `logging`.
+    name, text : str
+        Logger and formatted message.
+    """
+
+    code: ClassVar[int] = 6
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    time: float
+    level: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scalars:
+    """Points of one scalar's history. Kept lane, made when it can be sent.
+
+    Attributes
+    ----------
+    name : str
+        The scalar.
+    whole : bool
+        These points replace the history; else they follow it.
+    buffers : list of memory
+        Steps and values, two vectors of float64 of one length.
+    """
+
+    code: ClassVar[int] = 7
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    name: str
+    whole: bool
+    buffers: list[Memory] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Kept messages that this viewer was too slow for. Kept lane.
+
+    Attributes
+    ----------
+    count : int
+        How many were dropped, oldest first, since the last message.
+    """
+
+    code: ClassVar[int] = 8
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A viewer's credit: it can take one more frame. Kept lane.
+
+    Attributes
+    ----------
+    plotter : str
+        Of which plotter.
+    shown : int
+        Number of the newest frame that it has shown, 0 before the first.
+    """
+
+    code: ClassVar[int] = 16
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    plotter: str
+    shown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The viewer's figure is open. Kept lane.
+
+    Attributes
+    ----------
+    view : str
+        The surface: ``"window"``, ``"off-screen"``, ...
+    """
+
+    code: ClassVar[int] = 17
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    view: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something failed in the viewer, as text for the calculation's log. Kept lane.
+
+    Attributes
+    ----------
+    plotter : str
+        Which plotter.
+    frame : int
+        Number of the frame that was being drawn, 0 before the first.
+    text : str
+        The traceback, or a sentence.
+    """
+
+    code: ClassVar[int] = 18
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    plotter: str
+    frame: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The viewer leaves on purpose. Kept lane.
+
+    Attributes
+    ----------
+    reason : str
+        Why, e.g. ``"window closed"``.
+    """
+
+    code: ClassVar[int] = 19
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    reason: str
+
+
+FROM_CALCULATION = (
+    Welcome,
+    PlotterCode,
+    Frame,
+    Stats,
+    State,
+    Log,
+    Scalars,
+    Missed,
+)
+FROM_VIEWER = (Ready, Opened, Trouble, Goodbye)
+
+Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
+    Welcome,
+    PlotterCode,
+    Frame,
+    Stats,
+    State,
+    Log,
+    Scalars,
+    Missed,
+    Ready,
+    Opened,
+    Trouble,
+    Goodbye,
+]
