@@ -1,0 +1,1 @@
+"""Tests of async_plot, file for file beside the package."""

@@ -1,0 +1,131 @@
+"""Fixtures of all tests: a private home, a leak check, a display."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import subprocess
+import threading
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+import psutil
+import pytest
+
+from async_plot.net import surroundings
+
+from .helpers import Deadline, processes
+
+LEAK_WAIT = 5.0  # seconds that something may take to go away after a test
+
+_CLEARED = (
+    "ASYNC_PLOT",
+    "ASYNC_PLOT_DEBUG",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "MPLBACKEND",
+    "SSH_CONNECTION",
+    *surroundings._RANKS,
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _resource_tracker() -> None:
+    """Start multiprocessing's helper now: it stays, and is no test's leak."""
+    resource_tracker.ensure_running()
+
+
+@pytest.fixture(autouse=True)
+def leaks(_resource_tracker: None) -> Iterator[None]:
+    """Fail the test if it leaves a thread, a process, a socket or a pipe behind."""
+    before = _held()
+    yield
+    deadline = Deadline(LEAK_WAIT)
+    left = _held() - before
+    if left:
+        gc.collect()
+    pause = threading.Event()
+    while left and not deadline.passed:
+        pause.wait(0.01)
+        left = _held() - before
+    if left:
+        pytest.fail("left behind: " + ", ".join(sorted(str(item[-1]) for item in left)))
+
+
+@pytest.fixture(autouse=True)
+def home(
+    leaks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Private directory for run files, in an environment that has nothing special.
+
+    A process started by the test that still runs at its end fails it, and is ended.
+    """
+    directory = tmp_path / "home"
+    directory.mkdir(mode=0o700)
+    for name in _CLEARED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ASYNC_PLOT_HOME", str(directory))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    yield directory
+    deadline = Deadline(LEAK_WAIT)
+    pause = threading.Event()
+    while (left := processes()) and not deadline.passed:
+        pause.wait(0.02)
+    said = []
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            said.append(f"{process.pid}: {' '.join(process.cmdline())[:200]}")
+            process.kill()
+    if said:
+        pytest.fail("processes left behind: " + "; ".join(said))
+
+
+@pytest.fixture(scope="session")
+def xvfb() -> Iterator[str]:
+    """Name of a display that nobody sees, such as ``":7"``.
+
+    Set ``DISPLAY`` to it in the test, or in the environment of its processes.
+    """
+    reading, writing = os.pipe()
+    with open(reading) as answer:
+        server = subprocess.Popen(
+            [
+                *("Xvfb", "-displayfd", str(writing), "-noreset"),
+                *("-nolisten", "tcp", "-screen", "0", "1600x1200x24"),
+            ],
+            pass_fds=[writing],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(writing)
+        try:
+            ready, _, _ = select.select([answer], [], [], 30)
+            number = answer.readline().strip() if ready else ""
+            assert number, "Xvfb did not start"
+            yield f":{number}"
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _held() -> set[tuple[object, ...]]:
+    """Threads, child processes, sockets and pipes of this process."""
+    held: set[tuple[object, ...]] = {
+        (thread.native_id, f"thread {thread.name}") for thread in threading.enumerate()
+    }
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            # A viewer that ended is waited for when the next one is launched.
+            if child.status() != psutil.STATUS_ZOMBIE:
+                held.add((child.pid, child.create_time(), f"process {child.pid}"))
+    with contextlib.suppress(OSError):
+        for number in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/self/fd/{number}")
+                if target.startswith(("socket:", "pipe:", "anon_inode:[event")):
+                    held.add((number, target, f"descriptor {number} ({target})"))
+    return held

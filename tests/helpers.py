@@ -1,0 +1,202 @@
+"""What many tests need: bounded waiting, scripts in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+__all__ = [
+    "ROOT",
+    "Deadline",
+    "end_processes",
+    "eventually",
+    "processes",
+    "run_script",
+    "start_script",
+]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+T = TypeVar("T")
+
+
+class Deadline:
+    """One limit of time over many steps.
+
+    Parameters
+    ----------
+    seconds : float
+        From now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._at = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, not below 0."""
+        return max(0.0, self._at - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """Whether the time is over."""
+        return self.left == 0
+
+    def check(self, what: str = "") -> None:
+        """Fail the test if the time is over."""
+        if self.passed:
+            raise AssertionError(f"not within {self.seconds:g} s: {what or 'the step'}")
+
+
+def eventually(
+    predicate: Callable[[], T], seconds: float = 10.0, *, what: str = ""
+) -> T:
+    """Poll until `predicate` gives something true, and return that.
+
+    Parameters
+    ----------
+    predicate : callable
+        Called without arguments, every few milliseconds.
+    seconds : float, default: 10
+        After which the test fails.
+    what : str, optional
+        What is waited for, for the message of the failure.
+    """
+    deadline = Deadline(seconds)
+    pause = 0.001
+    while not (value := predicate()):
+        if deadline.passed:
+            name = what or getattr(predicate, "__name__", repr(predicate))
+            raise AssertionError(f"not within {seconds:g} s: {name} (gave {value!r})")
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
+    return value
+
+
+# -- scripts -----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def start_script(
+    source: str,
+    *argv: str,
+    name: str = "script.py",
+    directory: Path | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    python: list[str] | None = None,
+    **options: Any,
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a script in a process and a session of its own; it is ended at the exit.
+
+    Parameters
+    ----------
+    source : str
+        Its text.
+    *argv : str
+        Its arguments.
+    name : str
+        Its file name.
+    directory, cwd : Path, optional
+        Where its file is put; where it runs. Default: the test's own directory.
+    env : dict, optional
+        Added to the environment; the repository is on ``PYTHONPATH``.
+    python : list of str, optional
+        The interpreter's command line.
+    **options
+        For `subprocess.Popen`.
+    """
+    directory = directory or Path(os.environ["ASYNC_PLOT_HOME"]).parent
+    script = directory / name
+    script.write_text(source)
+    options = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "start_new_session": True,
+        **options,
+    }
+    with subprocess.Popen(
+        [*(python or [sys.executable]), str(script), *argv],
+        cwd=cwd or directory,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        text=True,
+        **options,
+    ) as process:
+        try:
+            yield process
+        finally:
+            # Its group, so that children which hold its pipes go with it.
+            with contextlib.suppress(ProcessLookupError):
+                if process.poll() is None and options["start_new_session"]:
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+
+
+def run_script(
+    source: str, *argv: str, timeout: float = 60.0, check: bool = True, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end; the test fails if it fails or takes too long.
+
+    Parameters
+    ----------
+    source, *argv, **options
+        As for `start_script`.
+    timeout : float, default: 60
+        Seconds.
+    check : bool, default: True
+        Whether another exit status than 0 fails the test.
+    """
+    with start_script(source, *argv, **options) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # faulthandler, if on, says where
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(
+                f"the script ran longer than {timeout:g} s\n{out}\n{err}"
+            ) from None
+    if check and process.returncode != 0:
+        raise AssertionError(f"exit status {process.returncode}\n{out}\n{err}")
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+# -- processes ---------------------------------------------------------------------
+
+
+def processes() -> list[psutil.Process]:
+    """Processes that this test started, directly or not, orphans included.
+
+    They are known by their environment: every test has an ``ASYNC_PLOT_HOME`` of
+    its own.
+    """
+    home = os.environ["ASYNC_PLOT_HOME"]
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.environ().get("ASYNC_PLOT_HOME") == home:
+                found.append(process)
+    return found
+
+
+def end_processes(seconds: float = 10.0) -> None:
+    """End whatever `processes` finds, such as windows that stay open after a run."""
+    found = processes()
+    for process in found:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    _, left = psutil.wait_procs(found, timeout=seconds)
+    assert not left, left
