@@ -464,14 +464,14 @@ class Server(Feed):
             self._silence_all()
             return
         deadline = time.monotonic() + EXIT_DELAY
-        if not self._told:
+        if not self._said_end:
             last = []
             for feed in self._feeds.values():
                 snapshot = feed.last_snapshot(clean=clean)
                 if snapshot is not None:
                     last.append(snapshot)
             said = State(state.value, text, time.time())
-            self._told = True
+            self._said_end = True
             publisher.finish(Ending(said, deadline, last))
         try:
             while not publisher.done and (left := deadline - time.monotonic()) > 0:
@@ -494,7 +494,7 @@ class Server(Feed):
                 with contextlib.suppress(OSError):
                     self._run = runs.end(self._run, state.value)
 
-    _told = False
+    _said_end = False
 
     def _silence_all(self) -> None:
         for feed in self._feeds.values():
