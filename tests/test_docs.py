@@ -1,0 +1,248 @@
+"""The documentation: complete, true to the code's names, and built without a warning.
+
+Sphinx builds it once; what has an entry is read from the inventory of that build.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sphinx.util.inventory import InventoryFile
+
+import async_plot
+from async_plot import cli, errors
+from async_plot.server import Server
+from async_plot.wire import messages
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.rst"))
+BUILD_TIMEOUT = 120.0  # seconds; it takes a few
+
+
+@dataclasses.dataclass
+class Built:
+    """One build of the documentation."""
+
+    status: int
+    output: str
+    html: Path
+
+    def entries(self, *kinds: str) -> set[str]:
+        """Names that have an entry of one of these kinds, e.g. ``"py:class"``."""
+        content = (self.html / "objects.inv").read_bytes()
+        inventory = InventoryFile.loads(content, uri="").data
+        return {name for kind in kinds for name in inventory.get(kind, {})}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build the pages as ``make docs`` does, every broken reference a warning."""
+    directory = tmp_path_factory.mktemp("docs")
+    command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q"]
+    command += ["-b", "html", "-d", str(directory / "doctrees")]
+    done = subprocess.run(
+        [*command, str(DOCS), str(directory / "html")],
+        capture_output=True,
+        text=True,
+        timeout=BUILD_TIMEOUT,
+    )
+    return Built(done.returncode, done.stdout + done.stderr, directory / "html")
+
+
+def test_build(built: Built) -> None:
+    """Sphinx has nothing to complain about: no broken reference, no orphaned page."""
+    assert (built.status, built.output.strip()) == (0, "")
+
+
+# -- what has an entry -------------------------------------------------------------
+
+
+def public_names() -> Iterator[str]:
+    for name in async_plot.__all__:
+        if not name.startswith("__"):
+            yield f"async_plot.{name}"
+    for name in errors.__all__:
+        yield f"async_plot.errors.{name}"
+    for kind in (*messages.FROM_CALCULATION, *messages.FROM_VIEWER):
+        yield f"async_plot.wire.messages.{kind.__name__}"
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_public_names(built: Built, name: str) -> None:
+    """Each public class, error and message has its entry in the reference."""
+    assert name in built.entries("py:class", "py:exception")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{kind.__name__}.{name}"
+        for kind in (async_plot.Server, async_plot.Client, async_plot.Plotter)
+        for name in dir(kind)
+        if not name.startswith("_")
+    ],
+)
+def test_public_members(built: Built, name: str) -> None:
+    """Each public method and attribute has an entry, or is marked as inner work."""
+    documented = built.entries("py:method", "py:property", "py:attribute")
+    assert f"async_plot.{name}" in documented or name in INNER
+
+
+# Of `Feed`, between it and the background thread; not for the one who calculates.
+INNER = {
+    f"Server.{name}"
+    for name in (
+        "drain",
+        "drain_refusals",
+        "due",
+        "last_snapshot",
+        "recycle",
+        "silence",
+        "updates",
+        "want",
+    )
+}
+
+
+def test_inner_members_exist() -> None:
+    """The list of undocumented members holds nothing that is gone."""
+    assert {name for name in INNER if not hasattr(Server, name.partition(".")[2])} == (
+        set()
+    )
+
+
+def test_every_message_is_in_the_protocol() -> None:
+    """The protocol's document names each message with its code."""
+    text = (DOCS / "protocol.rst").read_text()
+    missing = [
+        kind.__name__
+        for kind in (*messages.FROM_CALCULATION, *messages.FROM_VIEWER)
+        if not re.search(rf"\b{kind.__name__}\b", text)
+        or not re.search(rf"\b{kind.code}\b", text)
+    ]
+    assert missing == []
+
+
+# -- command line and environment --------------------------------------------------
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Each command of the program and each of its options, as ``(program, option)``."""
+
+    def walk(
+        parser: argparse.ArgumentParser, program: str
+    ) -> Iterator[tuple[str, str]]:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, inner in action.choices.items():
+                    yield from walk(inner, f"{program} {name}")
+            elif action.option_strings:
+                for option in action.option_strings:
+                    if option not in ("-h", "--help"):
+                        yield program, option
+            else:
+                yield program, str(action.metavar or action.dest)
+
+    yield from walk(cli.parser(), "async-plot")
+
+
+@pytest.mark.parametrize("program, option", commands())
+def test_options(built: Built, program: str, option: str) -> None:
+    """Each option and argument of the command line has its entry."""
+    entries = built.entries("std:cmdoption")
+    assert f"{program.replace(' ', '-')}.{option}" in entries
+
+
+def variables() -> set[str]:
+    """Environment variables of ours that the package's source names."""
+    found: set[str] = set()
+    for path in sorted((ROOT / "async_plot").rglob("*.py")):
+        found |= set(re.findall(r"\bASYNC_PLOT(?:_[A-Z]+)?\b", path.read_text()))
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(variables()))
+def test_environment_variables(built: Built, name: str) -> None:
+    """Each environment variable that the package reads has its entry."""
+    assert name in built.entries("std:envvar")
+
+
+def test_known_environment_variables() -> None:
+    """The search in the source finds what is known to be there."""
+    assert variables() >= {"ASYNC_PLOT", "ASYNC_PLOT_DEBUG", "ASYNC_PLOT_HOME"}
+
+
+@pytest.mark.parametrize("where", ["reference/command_line.rst"])
+def test_commands_have_headings(where: str) -> None:
+    """Each command has a heading of its own."""
+    text = (DOCS / where).read_text()
+    programs = {program for program, _ in commands()} - {"async-plot"}
+    missing = [p for p in programs if not re.search(rf"^``{p}``\n-+$", text, re.M)]
+    assert missing == []
+
+
+# -- words -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["frame", "plotter", "snapshot", "source", "viewer", "view", "message", "header"]
+    + ["buffer", "connection", "key", "ready", "credit", "record", "run", "budget"],
+)
+def test_glossary(built: Built, term: str) -> None:
+    """Each word of the vocabulary is in the glossary."""
+    assert term in built.entries("std:term")
+
+
+# -- files that the pages name -----------------------------------------------------
+
+
+def directives(name: str) -> Iterator[tuple[Path, Path]]:
+    for page in PAGES:
+        for match in re.finditer(rf"\.\. {name}:: *(\S+)", page.read_text()):
+            yield page, page.parent / match[1]
+
+
+def test_included_files_exist() -> None:
+    """Code and pictures that the pages show are files of this repository."""
+    named = [
+        pair
+        for name in ("literalinclude", "include", "image", "figure")
+        for pair in directives(name)
+    ]
+    assert named
+    assert [path for _, path in named if not path.resolve().is_file()] == []
+
+
+def test_examples_are_shown() -> None:
+    """Each example is shown on some page: one that nobody reads would rot."""
+    shown = {path.resolve() for _, path in directives("literalinclude")}
+    assert [p.name for p in (ROOT / "examples").glob("[0-9]*.py") if p not in shown] == []
+
+
+def test_long_code_is_a_file() -> None:
+    """Code that stands in a page itself is a few lines; more is an example that runs."""
+    long = []
+    for page in PAGES:
+        pattern = r"\.\. code-block:: (?:python|ipython)\n\n((?:   .*\n|\n)+)"
+        for match in re.finditer(pattern, page.read_text()):
+            if len(match[1].strip().splitlines()) > 8:
+                long.append((page.name, match[1]))
+    assert long == []
+
+
+def test_contributors_commands() -> None:
+    """The four commands for contributors are targets of the Makefile."""
+    text = (DOCS / "howto" / "contribute.rst").read_text()
+    named = re.findall(r"^   make (\S+)", text, re.M)
+    makefile = (ROOT / "Makefile").read_text()
+    assert len(named) == 4
+    assert [n for n in named if not re.search(rf"^{n}:", makefile, re.M)] == []
