@@ -30,7 +30,6 @@ default_role = "autolink"
 autosummary_generate = False
 autodoc_typehints = "none"  # the parameters' own section tells their types
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True}
 autoclass_content = "class"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -53,6 +52,8 @@ html_theme = "alabaster"
 html_title = f"async_plot {release}"
 html_static_path = ["_static"] if (Path(__file__).parent / "_static").is_dir() else []
 html_show_sourcelink = False
+html_show_copyright = False
+highlight_language = "text"  # of a block that says no language: mostly a shell
 html_theme_options = {
     "description": "Watch a long calculation without slowing it down.",
     "fixed_sidebar": True,
