@@ -72,6 +72,16 @@ class ReceivedFrame:
 def decode_frame(frame: messages.Frame) -> ReceivedFrame:
     """Unpack a frame of a proven calculation; its pickles run code.
 
+    Parameters
+    ----------
+    frame : Frame
+        As `Client.messages` gives it.
+
+    Returns
+    -------
+    ReceivedFrame
+        The same frame with its arguments as objects.
+
     Raises
     ------
     ProtocolError
@@ -186,7 +196,13 @@ class Client:
         self.say(Ready(plotter, shown))
 
     def say(self, message: Message) -> None:
-        """Send a message to the run; lost if there is no connection just now."""
+        """Send a message to the run; lost if there is no connection just now.
+
+        Parameters
+        ----------
+        message : Message
+            One of those that a viewer may say.
+        """
         with self._lock:
             if self._connection is not None:
                 self._connection.send(message)
@@ -194,7 +210,13 @@ class Client:
                 self._flush()
 
     def close(self, reason: str = "") -> None:
-        """Leave the run; an iteration in another thread ends."""
+        """Leave the run; an iteration in another thread ends.
+
+        Parameters
+        ----------
+        reason : str
+            Why, for the log of the run's messages.
+        """
         self._closed = True
         self.say(Goodbye(reason))
         sock = self._sock

@@ -100,6 +100,7 @@ class Server(Feed):
         What to launch. ``"auto"``: a window where there is a display and a GUI
         toolkit, and this is no secondary process of a parallel run; else one
         printed line says how to look. None: nothing, viewers come by themselves.
+        ``"browser"`` and ``"terminal"`` are refused by this version.
     wait_for_client : bool or float, default: False
         Wait at the start until the launched viewer's figure is open: True for at
         most 30 s, or a number of seconds.
@@ -190,7 +191,23 @@ class Server(Feed):
     # -- the loop --------------------------------------------------------------
 
     def __getitem__(self, name: str) -> Feed:
-        """Feed of one of the plotters of a dict."""
+        """Feed of one of the plotters of a dict.
+
+        Parameters
+        ----------
+        name : str
+            Its key in the dict.
+
+        Returns
+        -------
+        Feed
+            To be updated by ``server[name].update(...)``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such plotter; the text lists those that there are.
+        """
         try:
             return self._feeds[name]
         except KeyError:
