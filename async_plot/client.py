@@ -35,6 +35,7 @@ from .wire.messages import (
 
 __all__ = ["Client", "ReceivedFrame", "decode_frame"]
 
+_WAITALL = getattr(socket, "MSG_WAITALL", 0)
 RETRY = (0.05, 2.0)  # seconds between attempts to reach a run: the first, the longest
 
 debug = logging.getLogger("async_plot.wire")
@@ -75,7 +76,7 @@ def decode_frame(frame: messages.Frame) -> ReceivedFrame:
     Parameters
     ----------
     frame : Frame
-        As `Client.messages` gives it.
+        As `async_plot.Client.messages` gives it.
 
     Returns
     -------
@@ -278,7 +279,11 @@ class Client:
         early, self._early = self._early, []
         ended = yield from self._tell(early)
         while True:
-            count = sock.recv_into(connection.get_buffer())
+            buffer = connection.get_buffer()
+            # Memory lent for one big array: one call that waits until it is full
+            # saves hundreds that each take what has just come.
+            whole = _WAITALL if connection.buffer_is_exact else 0
+            count = sock.recv_into(buffer, 0, whole)
             if not count:
                 if ended:
                     return
