@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import AsyncPlotError, ClosedError, HandshakeError
-from .net import runs, sockets
+from .net import runs, sockets, surroundings
 from .wire import codec, handshake, messages, pickles
 from .wire.connection import Connection, Phase
 from .wire.framing import describe
@@ -137,17 +136,23 @@ class Client:
         self._closed = False
 
     def __iter__(self) -> Iterator[ReceivedFrame]:
+        given: dict[str, int] = {}
         with contextlib.closing(self.messages()) as incoming:
             for message in incoming:
                 if isinstance(message, Welcome):
                     for name in self._wanted(message):
-                        self.ready(name)
+                        self.ready(name, given.get(name, 0))
                 elif isinstance(message, messages.Frame):
-                    if message.plotter in self._wanted(self.welcome):
+                    name = message.plotter
+                    if name not in self._wanted(self.welcome):
+                        continue
+                    # After a cut, the run or its record may repeat the newest.
+                    if message.number > given.get(name, 0):
+                        given[name] = message.number
                         yield decode_frame(message)
-                        self.ready(message.plotter, message.number)
+                    self.ready(name, message.number)
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Generator[Message, None, None]:
         """Every message of the run in its order, until its last word.
 
         Frames come only after `ready` has asked for them. When the connection is
@@ -163,6 +168,8 @@ class Client:
         while not self._closed:
             try:
                 self._connect()
+                if self._closed:  # meanwhile, when there was nothing to shut down
+                    return
                 pause = RETRY[0]
                 yield from self._receive()
                 return
@@ -171,10 +178,11 @@ class Client:
                 if self._renew():  # the run ended, and a stranger has its port
                     raise
             except (OSError, ClosedError) as error:
+                had_one = self._connection is not None
                 self._hang_up()
                 if self._closed:
                     return
-                if self.welcome is not None and self.run.alive:
+                if had_one and self.run.alive:
                     yield _lost(f"connection lost ({error}), connecting again")
             finally:
                 self._hang_up()
@@ -272,7 +280,7 @@ class Client:
         with self._lock:
             self._connection = connection
 
-    def _receive(self) -> Iterator[Message]:
+    def _receive(self) -> Generator[Message, None, None]:
         """Messages of one connection; returns after the run's last word."""
         sock, connection = self._sock, self._connection
         assert sock is not None and connection is not None
@@ -292,7 +300,7 @@ class Client:
             if (yield from self._tell(connection.received(count))):
                 ended = True
 
-    def _tell(self, incoming: list[Message]) -> Iterator[Message]:
+    def _tell(self, incoming: list[Message]) -> Generator[Message, None, bool]:
         """Yield messages; return whether one of them was the last word."""
         ended = False
         for message in incoming:
@@ -378,14 +386,6 @@ class _Memory:
         return pieces[-1][:]
 
 
-def set_up_debug(stream: Any = None) -> None:
-    """Log one line for each message, if ``ASYNC_PLOT_DEBUG`` is set."""
-    if os.environ.get("ASYNC_PLOT_DEBUG", "") in ("", "0"):
-        return
-    if not debug.handlers:
-        handler = logging.StreamHandler(stream)
-        handler.setFormatter(logging.Formatter("async_plot %(asctime)s %(message)s"))
-        debug.addHandler(handler)
-        debug.setLevel(logging.DEBUG)
+set_up_debug = surroundings.set_up_debug
 
 

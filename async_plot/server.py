@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -11,8 +12,8 @@ import sys
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, SupportsFloat
@@ -22,6 +23,7 @@ from .net import launch, runs, sockets, surroundings
 from .net.budget import Budget
 from .net.feed import Feed, check_plotter
 from .net.publisher import Ending, Publisher, Viewer
+from .net.snapshot import Snapshot
 from .wire import handshake, pickles
 from .wire.messages import (
     Log,
@@ -170,7 +172,8 @@ class Server(Feed):
         self._single = single
         self._host, self._port = _checked_address(host, port)
         self._client_cmd = _checked_command(client_cmd)
-        self._view = _checked_view(view)
+        self._inert = surroundings.is_inert()
+        self._view = _checked_view(view, inert=self._inert)
         self._wait = _checked_wait(wait_for_client)
         self._overhead = _checked_overhead(overhead)
         if on_exit not in ("keep", "close"):
@@ -179,7 +182,6 @@ class Server(Feed):
         if name is not None and (not isinstance(name, str) or not name.strip()):
             raise ValueError(f"name must be a non-empty string or None, not {name!r}")
         self._name = name or _script_name()
-        self._inert = surroundings.is_inert()
         self._code = [] if self._inert else _code(plotters)
         for feed in self._feeds.values():
             feed._begin = self.start
@@ -291,12 +293,17 @@ class Server(Feed):
         self._starting = True
         try:
             self._start()
-        except BaseException:
-            # Also when Ctrl-C comes here: nothing half open stays behind.
-            self._starting = False
-            self._finish(RunState.INTERRUPTED, "", clean=False)
-            self._ended = False
-            raise
+        except BaseException as error:
+            # Also when Ctrl-C comes here: nothing half open stays behind, and a
+            # later call may try again.
+            self._undo_start(error)
+            if not _is_shortage(error):
+                raise
+            # No plot is worth a calculation, and this is not its fault.
+            logger.warning("going on unwatched: %s", error)
+            self._inert = True
+            self._silence_all()
+            return self
         if self._wait:
             self._wait_for_client(self._wait)
         return self
@@ -325,8 +332,13 @@ class Server(Feed):
         if publisher is not None and not self._ended and not self._inert:
             # Never wait in here: it may run anywhere. The thread says the rest.
             state = State(RunState.FINISHED.value, "", time.time())
+            deadline = time.monotonic() + EXIT_DELAY
+            last = self._last_snapshots(clean=True)
+            remains = [feed.remains() for feed in self._feeds.values()]
             publisher.abandoned = True
-            publisher.finish(Ending(state, time.monotonic() + EXIT_DELAY))
+            publisher.finish(Ending(state, deadline, last, remains))
+            if self._launched is not None:
+                self._launched.let_go()
 
     # -- what is known ---------------------------------------------------------
 
@@ -369,7 +381,7 @@ class Server(Feed):
         )
 
     def __repr__(self) -> str:
-        where = "not listening" if self.address is None else "%s:%d" % self.address
+        where = "not listening" if self.address is None else "{}:{}".format(*self.address)
         return f"<Server {self._name!r} {where}>"
 
     # -- private ---------------------------------------------------------------
@@ -381,6 +393,7 @@ class Server(Feed):
         raise TypeError(f"say which plotter: server[name].update(...), one of {known}")
 
     def _start(self) -> None:
+        surroundings.set_up_debug()
         launched = self._what_to_launch()
         runs.clean_quietly()
         listener = sockets.listen(self._host, self._port)
@@ -396,7 +409,8 @@ class Server(Feed):
                 list(self._feeds.values()),
                 [self._welcome(self._run), *self._code],
                 Budget(self._overhead, time.monotonic()),
-                lambda messages, run=self._run: runs.write_record(run, messages),
+                functools.partial(runs.write_record, self._run),
+                functools.partial(runs.end, self._run),
             )
         except BaseException:
             listener.close()
@@ -458,7 +472,7 @@ class Server(Feed):
         """Wait until a figure is open; afterwards the calculation goes on anyway."""
         publisher = self._publisher
         assert publisher is not None
-        if self._launched is None and self._client_cmd is None and self._view is not None:
+        if self._launched is None and (self._client_cmd or self._view is not None):
             return  # why there is none was said already
         deadline = time.monotonic() + seconds
         while not publisher.opened and not publisher.done:
@@ -481,14 +495,9 @@ class Server(Feed):
             self._silence_all()
             return
         deadline = time.monotonic() + EXIT_DELAY
-        if not self._said_end:
-            last = []
-            for feed in self._feeds.values():
-                snapshot = feed.last_snapshot(clean=clean)
-                if snapshot is not None:
-                    last.append(snapshot)
+        if not publisher.ending:
+            last = self._last_snapshots(clean=clean)
             said = State(state.value, text, time.time())
-            self._said_end = True
             publisher.finish(Ending(said, deadline, last))
         try:
             while not publisher.done and (left := deadline - time.monotonic()) > 0:
@@ -511,13 +520,37 @@ class Server(Feed):
                 with contextlib.suppress(OSError):
                     self._run = runs.end(self._run, state.value)
 
-    _said_end = False
+    def _last_snapshots(self, *, clean: bool) -> list[Snapshot]:
+        made = [feed.last_snapshot(clean=clean) for feed in self._feeds.values()]
+        return [snapshot for snapshot in made if snapshot is not None]
+
+    def _undo_start(self, error: BaseException) -> None:
+        """Take back a start that an error or an interrupt broke off."""
+        publisher, self._publisher = self._publisher, None
+        launched, self._launched = self._launched, None
+        run, self._run = self._run, None
+        for feed in self._feeds.values():
+            feed.rearm()
+        self._starting = False
+        if publisher is not None:
+            # Its thread may be running, or about to run, or never run.
+            publisher.discarded = publisher.abandoned = True
+            publisher.finish(Ending(State("interrupted", "", time.time()), 0.0))
+            deadline = time.monotonic() + EXIT_DELAY
+            if publisher.ident is not None or not isinstance(error, Exception):
+                while not publisher.done and time.monotonic() < deadline:
+                    time.sleep(0.001)
+            if not publisher.done:
+                publisher.forked()
+        if launched is not None:
+            launched.let_go()
+        if run is not None:
+            with contextlib.suppress(OSError):
+                runs.end(run, RunState.INTERRUPTED.value)
 
     def _silence_all(self) -> None:
         for feed in self._feeds.values():
             feed.silence()
-        if self._single:
-            self.silence()
 
     def _forked(self) -> None:
         """Become inert: this is a forked child, the run belongs to its parent."""
@@ -606,10 +639,12 @@ def _checked_command(command: object) -> list[str] | None:
     return list(command)
 
 
-def _checked_view(view: Any) -> str | None:
+def _checked_view(view: Any, *, inert: bool) -> str | None:
     if view not in _VIEWS:
         known = ", ".join(map(repr, _VIEWS))
         raise ValueError(f"view must be one of {known}, not {view!r}")
+    if inert:  # a machine where nobody looks needs no extra either
+        return view  # type: ignore[no-any-return]
     if view in _EXTRAS:
         raise ValueError(
             f"view={view!r} needs the extra {_EXTRAS[view]!r}, which this version of "
@@ -641,6 +676,14 @@ def _checked_overhead(overhead: object) -> float:
     ):
         raise ValueError(f"overhead must be a number in (0, 1], not {overhead!r}")
     return float(overhead)
+
+
+def _is_shortage(error: BaseException) -> bool:
+    """Whether the machine lacks something, rather than the caller asked for it."""
+    if isinstance(error, OSError):
+        return not isinstance(error, sockets.ListenError)
+    # What `threading` says when the system gives it no thread.
+    return isinstance(error, RuntimeError) and "thread" in str(error)
 
 
 def _script_name() -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import PlotterError, UnsupportedValueError
-from ..wire import codec, pickles
+from ..wire import codec, framing, pickles
 from ..wire.messages import Frame
 from .snapshot import Arena, Snapshot
 
@@ -52,8 +52,8 @@ class Feed:
         self._told: set[str] = set()
         self.refused = 0
         self.spent = 0.0  # seconds inside calls that did more than count
-        self._begin: Callable[[], None] = _nothing
-        self._wake: Callable[[], None] = _nothing
+        self._begin: Callable[[], object] = _nothing
+        self._wake: Callable[[], object] = _nothing
 
     # -- the calculation's thread ----------------------------------------------
 
@@ -107,13 +107,17 @@ class Feed:
             started = time.perf_counter()
         self._due = False
         self._first = False
+        # The count before the arguments: another thread, or a signal handler, may
+        # call in between, and the end must not take these for its arguments.
+        number = self._count
         try:
-            self._published.append(self._snapshot(self._arguments(), check=first))
+            self._published.append(
+                self._snapshot(number, self._arguments(), check=first)
+            )
         except Exception as error:  # of any argument's own reduction, or no memory
             if first:
                 raise
-            self.refused += 1
-            self._refusals.append(str(error))
+            self._refuse(error)
         self._wake()
         self.spent += time.perf_counter() - started
 
@@ -130,7 +134,12 @@ class Feed:
         return (made,), {}
 
     def _snapshot(
-        self, arguments: Arguments, *, check: bool = False, mid_step: bool = False
+        self,
+        number: int,
+        arguments: Arguments,
+        *,
+        check: bool = False,
+        mid_step: bool = False,
     ) -> Snapshot:
         args, kwargs = arguments
         if check:
@@ -142,9 +151,10 @@ class Feed:
         arena.clear()
         payload = codec.encode(args, kwargs, arena.store, pickles.dumps)
         frame = Frame(
-            self.feed_name, self._count, time.time(), mid_step, payload, arena.buffers
+            self.feed_name, number, time.time(), mid_step, payload, arena.buffers
         )
-        self._snapshot_number = frame.number
+        _check_size(frame)
+        self._snapshot_number = max(number, self._snapshot_number)
         return Snapshot(frame, arena, time.monotonic())
 
     def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -178,17 +188,39 @@ class Feed:
         if not clean and callable(latest):
             return None
         try:
-            return self._snapshot(self._arguments(), mid_step=not clean)
+            return self._snapshot(
+                self._count, self._arguments(), mid_step=not clean
+            )
         except Exception as error:  # see `_take`
-            self.refused += 1
-            self._refusals.append(str(error))
+            self._refuse(error)
             return None
+
+    def _refuse(self, error: Exception) -> None:
+        try:
+            text = str(error)
+        except Exception:  # the calculation's own errors may be as broken as they like
+            text = type(error).__name__
+        self.refused += 1
+        self._refusals.append(text)
 
     def silence(self) -> None:
         """Make every later call count and do nothing else."""
         self._first = False
         self._due = False
         self._begin = self._wake = _nothing
+
+    def rearm(self) -> None:
+        """Go back to before the start: it was broken off."""
+        self._wake = _nothing
+        self._due = self._first = True
+
+    def remains(self) -> Feed:
+        """What is known of this feed, for after its end."""
+        feed = Feed(self.feed_name, None)
+        feed._count, feed.refused, feed.spent = self._count, self.refused, self.spent
+        feed._refusals = self._refusals
+        feed.silence()
+        return feed
 
     # -- the background thread -------------------------------------------------
 
@@ -231,6 +263,23 @@ class Feed:
 
 def _nothing() -> None:
     pass
+
+
+def _check_size(frame: Frame) -> None:
+    """Refuse a frame that no viewer would take; arrays have their own limit."""
+    limits = framing.FROM_CALCULATION_LIMITS
+    size, count = len(frame.payload), len(frame.buffers)
+    where = "the arguments together"
+    if size > limits.header - 4096:  # its other fields need a little room
+        raise UnsupportedValueError(
+            where,
+            f"{size} bytes beside the arrays, at most {limits.header} are taken; "
+            "numpy arrays have no such limit, lists and pickles have",
+        )
+    if count > limits.buffers:
+        raise UnsupportedValueError(
+            where, f"{count} arrays, at most {limits.buffers} are taken; stack them"
+        )
 
 
 def check_plotter(plotter: object) -> None:

@@ -14,6 +14,7 @@ import selectors
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -102,11 +103,14 @@ class Ending:
         Instant on the monotonic clock when the calculation goes on at the latest.
     last : list of Snapshot
         The final frame of each feed, then those that may be mid-step.
+    remains : list of Feed
+        What is left of the feeds, in their order, if they are gone themselves.
     """
 
     state: State
     deadline: float
     last: list[Snapshot] = field(default_factory=list)
+    remains: list[Feed] = field(default_factory=list)
 
 
 class _Peer:
@@ -134,6 +138,8 @@ class _Held:
 
     def __init__(self, feed: Feed, now: float) -> None:
         self.feed = feed
+        self.weak = weakref.ref(feed)  # while the thread waits
+        self.name = feed.feed_name
         self.newest: Snapshot | None = None
         self.asked = now
         self.snapshots = 0
@@ -158,6 +164,8 @@ class Publisher(threading.Thread):
     store : callable
         ``store(messages)`` keeps what a late viewer would be told; called once, at
         the end.
+    retire : callable
+        ``retire(state)`` notes that the run has ended, if nobody else can.
     """
 
     def __init__(
@@ -168,6 +176,7 @@ class Publisher(threading.Thread):
         introduction: list[Message],
         budget: Budget,
         store: Callable[[list[Message]], None],
+        retire: Callable[[str], object] = str,
     ) -> None:
         super().__init__(name="async_plot", daemon=True)
         self.bell = Wakeup()  # rung by the calculation
@@ -175,6 +184,7 @@ class Publisher(threading.Thread):
         self.opened = False  # a viewer has its figure open
         self.done = False
         self.abandoned = False  # nobody waits for the end any more
+        self.discarded = False  # the start was broken off: there is nothing to tell
         self.kernel_time = 0.0  # processor seconds of sending, without the GIL
         self.bytes_sent = 0
         self.frames_sent = 0
@@ -187,6 +197,7 @@ class Publisher(threading.Thread):
         self._introduction = introduction
         self._budget = budget
         self._store = store
+        self._retire = retire
         self._started_at = time.monotonic()
         self._listener: socket.socket | None = listener
         self._selector = selectors.DefaultSelector()
@@ -194,7 +205,7 @@ class Publisher(threading.Thread):
         self._selector.register(self.bell, selectors.EVENT_READ, None)
         self._peers: list[_Peer] = []
         self._held = [_Held(feed, self._started_at) for feed in feeds]
-        self._by_name = {feed.feed_name: held for feed, held in zip(feeds, self._held)}
+        self._by_name = {held.name: held for held in self._held}
         self._histories: dict[str, History] = {}
         self._log_tail: deque[Log] = deque(maxlen=200)
         self._scalars_at = 0.0
@@ -209,6 +220,11 @@ class Publisher(threading.Thread):
         """Tell the thread to deliver the last frames and end."""
         self._ending = ending
         self.bell.ring()
+
+    @property
+    def ending(self) -> bool:
+        """Whether it was told to finish."""
+        return self._ending is not None
 
     def viewers(self) -> list[Viewer]:
         """Viewers that are connected and proven."""
@@ -258,7 +274,8 @@ class Publisher(threading.Thread):
         try:
             while self._ending is None:
                 self._turn()
-            self._end(self._ending)
+            if not self.discarded:
+                self._end(self._ending)
         except Exception:
             # A defect here must not take the calculation along, nor stay unseen.
             logger.exception("watching ended by an internal error")
@@ -267,7 +284,9 @@ class Publisher(threading.Thread):
 
     def _turn(self) -> None:
         now = time.monotonic()
-        ready = self._selector.select(self._plan(now))
+        ready = self._wait(self._plan(now))
+        if ready is None:
+            return
         cpu = time.thread_time()
         now = time.monotonic()
         rung = False
@@ -293,6 +312,29 @@ class Publisher(threading.Thread):
             self._share_scalars(now)
         self._share_logs(now)
         self._charge(cpu, now)
+
+    def _wait(
+        self, timeout: float
+    ) -> list[tuple[selectors.SelectorKey, int]] | None:
+        """Wait for something to do; None if the feeds are gone.
+
+        Meanwhile they are not held: a server that nobody refers to any more must be
+        collected, and ended by that.
+        """
+        for held in self._held:
+            del held.feed
+        try:
+            ready = self._selector.select(timeout)
+        finally:
+            gone = False
+            for held in self._held:
+                feed = held.weak()
+                gone = gone or feed is None
+                held.feed = feed or Feed(held.name, None)
+        if not gone:
+            return ready
+        time.sleep(0.001)  # what collects them tells the end right after
+        return None
 
     def _plan(self, now: float) -> float:
         """Ask for the snapshots that are due; say how long there is nothing to do."""
@@ -333,7 +375,12 @@ class Publisher(threading.Thread):
             for snapshot in held.feed.drain():
                 found = True
                 held.snapshots += 1
-                previous, held.newest = held.newest, snapshot
+                previous = held.newest
+                # Two threads, or a signal handler inside a call, publish in any order.
+                if previous and snapshot.frame.number < previous.frame.number:
+                    held.feed.recycle(snapshot)
+                    continue
+                held.newest = snapshot
                 if previous is not None and not previous.users:
                     held.feed.recycle(previous)
             for text in held.feed.drain_refusals():
@@ -625,6 +672,8 @@ class Publisher(threading.Thread):
 
     def _end(self, ending: Ending) -> None:
         """Deliver the last frames and the last word, keep them, and hang up."""
+        for held, remains in zip(self._held, ending.remains):
+            held.feed = remains
         self._collect()
         final: dict[str, Snapshot] = {}
         for held in self._held:
@@ -688,14 +737,18 @@ class Publisher(threading.Thread):
                     self._read(peer, now)
 
     def _shut(self) -> None:
-        for held in self._held:
-            held.feed.silence()
+        if not self.discarded:
+            for held in self._held:
+                held.feed.silence()
         for peer in list(self._peers):
             self._drop(peer, "the run has ended")
         if self._listener is not None:
             self._listener.close()
         self._selector.close()
         self.bell.close()
+        if self.abandoned and self._ending is not None:
+            with contextlib.suppress(OSError):
+                self._retire(self._ending.state.state)
         self.done = True
         self.notice.ring()
         if self.abandoned:

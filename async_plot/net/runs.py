@@ -167,17 +167,15 @@ def create(name: str, address: tuple[str, int], key: bytes) -> tuple[Run, str]:
     trouble : str
         Empty, or why they lie in a temporary directory where ``async-plot view``
         does not find them by name.
+
+    Raises
+    ------
+    OSError
+        If they cannot be written there either.
     """
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     identity = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
-    trouble = ""
-    try:
-        base = private_directory(private_directory(home()) / hostname())
-        directory = private_directory(base / identity)
-    except OSError as error:
-        directory = Path(tempfile.mkdtemp(prefix="async_plot-"))
-        trouble = f"run files are in {directory}: {error}"
     run = Run(
         run=identity,
         name=name,
@@ -189,10 +187,17 @@ def create(name: str, address: tuple[str, int], key: bytes) -> tuple[Run, str]:
         key=key,
         state="running",
         birth=birth(os.getpid()),
-        directory=directory,
+        directory=home() / hostname() / identity,
     )
-    _write(run)
-    return run, trouble
+    try:
+        private_directory(private_directory(home()) / hostname())
+        private_directory(run.directory)
+        _write(run)
+    except OSError as error:
+        run = replace(run, directory=Path(tempfile.mkdtemp(prefix="async_plot-")))
+        _write(run)
+        return run, f"run files are in {run.directory}: {error}"
+    return run, ""
 
 
 def end(run: Run, state: str) -> Run:

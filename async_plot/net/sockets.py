@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import socket
 import struct
 import sys
 
-__all__ = ["dial", "is_loopback", "listen", "receive", "send", "tune"]
+__all__ = [
+    "ListenError",
+    "dial",
+    "is_loopback",
+    "listen",
+    "prepare",
+    "receive",
+    "send",
+    "tune",
+]
 
 PATIENCE = 0.02  # seconds that a large send may wait for a peer that reads
 LARGE = 1 << 18  # bytes from which waiting in the kernel beats many small turns
@@ -18,6 +28,13 @@ _PIECES = 512  # memory pieces in one call; the kernel's limit is 1024
 # ten for a big frame. Where the flag is missing, every send returns at once.
 _DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)
 _CAN_WAIT = bool(_DONTWAIT) and sys.platform == "linux"
+
+
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class ListenError(OSError):
+    """The address that somebody asked for cannot be listened on."""
 
 
 def is_loopback(host: str) -> bool:
@@ -33,11 +50,16 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises
     ------
-    OSError
+    ListenError
         If the address cannot be had; the text names host and port.
+    OSError
+        If the system has no socket left.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _explained(error, host, port) from error
     try:
         if sys.platform != "win32":  # there it would let a squatter share the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,11 +69,15 @@ def listen(host: str, port: int) -> socket.socket:
     except BaseException as error:
         sock.close()
         if isinstance(error, OSError):
-            raise OSError(
-                error.errno, f"cannot listen on {host} port {port}: {error.strerror}"
-            ) from error
+            raise _explained(error, host, port) from error
         raise
     return sock
+
+
+def _explained(error: OSError, host: str, port: int) -> OSError:
+    kind = OSError if error.errno in _SHORTAGES else ListenError
+    text = error.strerror or str(error)  # a name that is not found has no errno
+    return kind(error.errno, f"cannot listen on {host} port {port}: {text}")
 
 
 def dial(host: str, port: int, timeout: float) -> socket.socket:

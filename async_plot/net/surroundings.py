@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import sys
+from typing import Any
 
-__all__ = ["display", "is_inert", "secondary", "toolkit"]
+__all__ = ["display", "is_inert", "secondary", "set_up_debug", "toolkit"]
 
 # Where the launchers of parallel programs tell a process its rank.
 _RANKS = (
@@ -58,3 +60,15 @@ def secondary() -> str:
         if rank.isdigit() and int(rank) > 0:
             return f"rank {rank} of a parallel run"
     return ""
+
+
+def set_up_debug(stream: Any = None) -> None:
+    """Log one line for each message, if ``ASYNC_PLOT_DEBUG`` is set."""
+    if os.environ.get("ASYNC_PLOT_DEBUG", "") in ("", "0"):
+        return
+    debug = logging.getLogger("async_plot.wire")
+    if not debug.handlers:
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter("async_plot %(asctime)s %(message)s"))
+        debug.addHandler(handler)
+        debug.setLevel(logging.DEBUG)
