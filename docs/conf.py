@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import async_plot  # noqa: E402 - found by the line above
+import async_plot
 
 project = "async_plot"
 author = "the async_plot developers"

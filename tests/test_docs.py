@@ -225,11 +225,13 @@ def test_included_files_exist() -> None:
 def test_examples_are_shown() -> None:
     """Each example is shown on some page: one that nobody reads would rot."""
     shown = {path.resolve() for _, path in directives("literalinclude")}
-    assert [p.name for p in (ROOT / "examples").glob("[0-9]*.py") if p not in shown] == []
+    assert [
+        p.name for p in (ROOT / "examples").glob("[0-9]*.py") if p not in shown
+    ] == []
 
 
 def test_long_code_is_a_file() -> None:
-    """Code that stands in a page itself is a few lines; more is an example that runs."""
+    """Code in a page itself is a few lines; more is an example that runs."""
     long = []
     for page in PAGES:
         pattern = r"\.\. code-block:: (?:python|ipython)\n\n((?:   .*\n|\n)+)"
