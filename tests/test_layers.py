@@ -1,0 +1,170 @@
+"""The direction of imports, read from the syntax trees."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .helpers import ROOT
+
+PACKAGE = ROOT / "async_plot"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# What each room may import of ours; the longest matching name counts.
+ALLOWED = {
+    "async_plot": {"client", "plotter", "server"},  # lazily, the public names
+    "errors": set(),
+    "wire": {"wire", "errors"},
+    "net": {"net", "wire", "errors"},
+    "plotter": {"errors"},
+    "server": {"net", "wire", "plotter", "errors", "jobs", "panel"},
+    "client": {"net", "wire", "plotter", "errors"},
+    "views": {
+        *("views", "client", "plotter", "wire", "errors"),
+        # What can be shown here is a question; what runs, and how to start a viewer,
+        # is the client's and the server's business.
+        "net.surroundings",
+    },
+    "cli": None,  # anything
+    "demo": None,
+    "__main__": {"cli"},
+}
+
+
+def named(path: Path) -> str:
+    """Dotted name below the package, ``""`` for its own ``__init__``."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Absolute names of all that a module imports, at whatever depth."""
+    package = ["async_plot", *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package[: len(package) - node.level + 1]
+                base = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def ours(path: Path) -> set[str]:
+    """Modules of ours that a module imports, without the package's name."""
+    known = {named(module) for module in MODULES}
+    found = set()
+    for name in imports(path):
+        first, _, rest = name.partition(".")
+        if first == "async_plot":
+            # ``from .net import runs`` imports net.runs, ``from .errors import X``
+            # the module errors.
+            found.add(rest if rest in known else rest.rpartition(".")[0])
+    return found - {""}
+
+
+def within(name: str, room: str) -> bool:
+    return name == room or name.startswith(room + ".")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: named(path) or "async_plot")
+def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
+    """Each room imports the rooms that the design lets it, and no other."""
+    name = named(path)
+    room = name.partition(".")[0] or "async_plot"
+    assert room in ALLOWED, f"room {room} has no place in the table"
+    allowed = ALLOWED[room]
+    if allowed is None:
+        return
+    wrong = {
+        each for each in ours(path) if not any(within(each, room) for room in allowed)
+    }
+    assert not wrong, f"{name} imports {sorted(wrong)}"
+
+
+def test_the_table_would_notice() -> None:
+    """The reading of imports finds relative, nested and absolute ones."""
+    assert {"net.runs", "errors"} <= ours(PACKAGE / "cli.py")
+    assert {"wire.messages", "net.feed"} <= ours(PACKAGE / "server.py")
+    assert not ours(PACKAGE / "errors.py")
+
+
+def test_pickles_are_read_in_one_module() -> None:
+    """Only one module can turn bytes into objects by running what they say."""
+    readers = set()
+    for path in MODULES:
+        for node in ast.walk(tree(path)):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in {"load", "loads", "Unpickler"}
+                and isinstance(node.value, ast.Name)
+                and node.value.id
+                in {"pickle", "cloudpickle", "dill", "marshal", "_pickle", "shelve"}
+            ):
+                readers.add(named(path))
+        for name in imports(path):
+            module, _, attribute = name.rpartition(".")
+            if module in {"pickle", "cloudpickle", "_pickle", "dill", "marshal"}:
+                assert attribute not in {"load", "loads", "Unpickler"}, named(path)
+            assert name not in {"marshal", "shelve", "dill"}, named(path)
+    assert readers == {"wire.pickles"}
+
+
+def test_nothing_evaluates_text() -> None:
+    """No module calls eval, exec or compile."""
+    for path in MODULES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in {"eval", "exec", "compile"}, named(path)
+
+
+def test_no_event_loop_in_the_calculation() -> None:
+    """What runs inside a calculation uses no asyncio."""
+    for path in MODULES:
+        if named(path).partition(".")[0] in {"wire", "net", "server", "plotter"}:
+            assert not any(within(name, "asyncio") for name in imports(path))
+
+
+def test_the_wire_knows_no_socket_clock_or_file() -> None:
+    """The wire turns bytes into messages and does nothing else."""
+    effects = {"socket", "select", "selectors", "time", "pathlib", "subprocess"}
+    for path in MODULES:
+        if named(path).partition(".")[0] == "wire":
+            found = {name.partition(".")[0] for name in imports(path)} & effects
+            assert not found, f"{named(path)} imports {sorted(found)}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import async_plot", ["numpy", "matplotlib", "msgpack", "cloudpickle"]),
+        (
+            "from async_plot import Server, Plotter",
+            ["matplotlib", "asyncio", "PySide6", "tkinter", "IPython"],
+        ),
+        ("from async_plot import Client", ["matplotlib", "asyncio", "tkinter"]),
+        ("import async_plot.cli", ["numpy", "matplotlib", "socket"]),
+    ],
+)
+def test_importing_loads_nothing_big(statement: str, absent: list[str]) -> None:
+    """No toolkit and no plotting library is loaded before something is drawn."""
+    code = f"import sys\n{statement}\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=ROOT,
+    )
+    assert not set(absent) & set(done.stdout.split())
