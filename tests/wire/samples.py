@@ -1,0 +1,112 @@
+"""One message of each kind, and the memory that stands for an arena's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from async_plot.wire import framing
+from async_plot.wire.messages import (
+    FROM_CALCULATION,
+    FROM_VIEWER,
+    Frame,
+    Goodbye,
+    Log,
+    Memory,
+    Message,
+    Missed,
+    Opened,
+    PlotterCode,
+    Ready,
+    Scalars,
+    State,
+    Stats,
+    Trouble,
+    Welcome,
+)
+
+__all__ = [
+    "KINDS",
+    "SAMPLES",
+    "CountingStore",
+    "feed",
+    "plain",
+    "reader_for",
+    "stream",
+]
+
+KINDS = (*FROM_CALCULATION, *FROM_VIEWER)
+
+SAMPLES: dict[type[Any], Message] = {
+    Welcome: Welcome(
+        run="r1",
+        name="wave",
+        pid=7,
+        host="box",
+        python="3.11.2",
+        started=1.5,
+        plotters=["", "b"],
+        cwd="/d",
+        path=["/p"],
+        overhead=0.01,
+        on_exit="keep",
+    ),
+    PlotterCode: PlotterCode("", "Wave", [3, 11], [b"pickle"]),
+    Frame: Frame("", 41, 2.5, False, b"\x92\x90\x80", [b"abcd", b"", b"xy"]),
+    Stats: Stats("", 1000, 10, 0, 0.25, 4.0, 1),
+    State: State("failed", "Traceback", 3.0),
+    Log: Log(1.0, 30, "lib", "said \ud800"),
+    Scalars: Scalars("loss", True, [b"12345678", b"abcdefgh"]),
+    Missed: Missed(3),
+    Ready: Ready("", 41),
+    Opened: Opened("window"),
+    Trouble: Trouble("", 41, "no"),
+    Goodbye: Goodbye("window closed"),
+}
+
+
+def plain(message: Message) -> Message:
+    """The same message with its buffers as bytes, so that it can be compared."""
+    if not hasattr(message, "buffers"):
+        return message
+    fields = {name: getattr(message, name) for name in framing._fields(type(message))}
+    fields["buffers"] = [bytes(memoryview(each)) for each in fields["buffers"]]
+    return type(message)(**fields)
+
+
+def stream(*messages: Message) -> bytes:
+    """Bytes of messages on the wire."""
+    return b"".join(bytes(p) for m in messages for p in framing.encode(m))
+
+
+def reader_for(kind: type[Any], **options: Any) -> framing.Reader:
+    """Make a reader at the end that may be told this kind of message."""
+    if kind in FROM_VIEWER:
+        return framing.Reader(FROM_VIEWER, framing.FROM_VIEWER_LIMITS, **options)
+    return framing.Reader(FROM_CALCULATION, framing.FROM_CALCULATION_LIMITS, **options)
+
+
+def feed(machine: Any, data: bytes, step: int | None = None) -> list[Message]:
+    """Put bytes where a reader or connection wants them, at most `step` at a time."""
+    messages = []
+    while data:
+        buffer = machine.get_buffer()
+        assert len(buffer) > 0
+        count = min(len(buffer), len(data), step or len(data))
+        buffer[:count] = data[:count]
+        messages += machine.received(count)
+        data = data[count:]
+    return messages
+
+
+class CountingStore:
+    """Keeps copies of arrays as an arena does, each in memory of its own."""
+
+    def __init__(self) -> None:
+        self.buffers: list[Memory] = []
+
+    def __call__(self, array: np.ndarray[Any, Any]) -> int:
+        order = "F" if array.flags.fnc else "C"
+        self.buffers.append(bytearray(array.tobytes(order)))
+        return len(self.buffers) - 1

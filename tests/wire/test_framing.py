@@ -1,0 +1,476 @@
+"""Tests of message boundaries: golden bytes, limits, and a fuzzer."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from async_plot.errors import MessageTooLargeError, ProtocolError
+from async_plot.wire import framing
+from async_plot.wire.framing import Limits, Reader, describe, encode
+from async_plot.wire.messages import (
+    FROM_CALCULATION,
+    FROM_VIEWER,
+    Frame,
+    Goodbye,
+    Log,
+    Missed,
+    Opened,
+    PlotterCode,
+    Ready,
+    Scalars,
+    State,
+    Stats,
+    Trouble,
+    Welcome,
+)
+
+from .. import strategies
+from .samples import KINDS, SAMPLES, feed, plain, reader_for, stream
+
+GOLDEN = {
+    Welcome: b"\x00\x00\x007" b"\x00\x00" b"\x01" b"\x00"
+    b"\x9b\xa2r1\xa4wave\x07\xa3box\xa63.11.2\xcb?\xf8\x00\x00\x00\x00\x00\x00"
+    b"\x92\xa0\xa1b\xa2/d\x91\xa2/p\xcb?\x84z\xe1G\xae\x14{\xa4keep",
+    PlotterCode: b"\x00\x00\x00\n" b"\x00\x01" b"\x02" b"\x00"
+    b"\x00\x00\x00\x00\x00\x00\x00\x06"
+    b"\x93\xa0\xa4Wave\x92\x03\x0b"
+    b"pickle",
+    Frame: b"\x00\x00\x00\x12" b"\x00\x03" b"\x03" b"\x00"
+    b"\x00\x00\x00\x00\x00\x00\x00\x04"
+    b"\x00\x00\x00\x00\x00\x00\x00\x00"
+    b"\x00\x00\x00\x00\x00\x00\x00\x02"
+    b"\x95\xa0)\xcb@\x04\x00\x00\x00\x00\x00\x00\xc2\xc4\x03\x92\x90\x80"
+    b"abcd" b"xy",
+    Stats: b"\x00\x00\x00\x1a" b"\x00\x00" b"\x04" b"\x00"
+    b"\x97\xa0\xcd\x03\xe8\n\x00\xcb?\xd0\x00\x00\x00\x00\x00\x00"
+    b"\xcb@\x10\x00\x00\x00\x00\x00\x00\x01",
+    State: b"\x00\x00\x00\x1b" b"\x00\x00" b"\x05" b"\x00"
+    b"\x93\xa6failed\xa9Traceback\xcb@\x08\x00\x00\x00\x00\x00\x00",
+    Log: b"\x00\x00\x00\x18" b"\x00\x00" b"\x06" b"\x00"
+    b"\x94\xcb?\xf0\x00\x00\x00\x00\x00\x00\x1e\xa3lib\xa8said \xed\xa0\x80",
+    Scalars: b"\x00\x00\x00\x07" b"\x00\x02" b"\x07" b"\x00"
+    b"\x00\x00\x00\x00\x00\x00\x00\x08"
+    b"\x00\x00\x00\x00\x00\x00\x00\x08"
+    b"\x92\xa4loss\xc3"
+    b"12345678" b"abcdefgh",
+    Missed: b"\x00\x00\x00\x02" b"\x00\x00" b"\x08" b"\x00" b"\x91\x03",
+    Ready: b"\x00\x00\x00\x03" b"\x00\x00" b"\x10" b"\x00" b"\x92\xa0)",
+    Opened: b"\x00\x00\x00\x08" b"\x00\x00" b"\x11" b"\x00" b"\x91\xa6window",
+    Trouble: b"\x00\x00\x00\x06" b"\x00\x00" b"\x12" b"\x00" b"\x93\xa0)\xa2no",
+    Goodbye: b"\x00\x00\x00\x0f" b"\x00\x00" b"\x13" b"\x00" b"\x91\xadwindow closed",
+}
+
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+def prefix(header: int, buffers: int = 0, code: int = 3, zero: int = 0) -> bytes:
+    return struct.pack("!IHBB", header, buffers, code, zero)
+
+
+def message_of(code: int, values: object, buffers: tuple[bytes, ...] = ()) -> bytes:
+    """Bytes of any message, whatever sense it makes."""
+    header = msgpack.packb(values, unicode_errors="surrogatepass")
+    sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
+    return prefix(len(header), len(buffers), code) + sizes + header + b"".join(buffers)
+
+
+# -- golden bytes ------------------------------------------------------------------
+
+
+@each_kind
+def test_message_is_written_as_documented(kind):
+    """Each kind of message has exactly these bytes on the wire."""
+    assert stream(SAMPLES[kind]) == GOLDEN[kind]
+
+
+@each_kind
+@pytest.mark.parametrize("step", [None, 1, 7])
+def test_message_is_read_from_its_bytes(kind, step):
+    """The same bytes give the message, whole, one by one, or in odd pieces."""
+    reader = reader_for(kind)
+    [message] = feed(reader, GOLDEN[kind], step)
+    assert plain(message) == plain(SAMPLES[kind])
+    assert not reader.mid_message
+
+
+@each_kind
+def test_trailing_bytes_belong_to_the_next_message(kind):
+    """What follows a message stays until the next one is whole."""
+    reader = reader_for(kind)
+    assert len(feed(reader, GOLDEN[kind] + GOLDEN[kind][:-1])) == 1
+    assert reader.mid_message
+    [second] = feed(reader, GOLDEN[kind][-1:])
+    assert plain(second) == plain(SAMPLES[kind])
+    assert not reader.mid_message
+
+
+def test_many_messages_in_one_piece():
+    """All messages of a speaker, said at once, arrive in their order."""
+    said = [SAMPLES[kind] for kind in FROM_CALCULATION] * 3
+    heard = feed(reader_for(Frame), stream(*said))
+    assert [plain(m) for m in heard] == [plain(m) for m in said]
+
+
+def test_pieces_are_lent_and_not_copied():
+    """The memory of a buffer is what `encode` returns, not a copy of it."""
+    array = np.arange(10.0)
+    [head, body] = encode(Frame("", 1, 0.0, False, b"", [array.data]))
+    array[0] = 99
+    assert np.frombuffer(body)[0] == 99
+    assert head.format == body.format == "B"
+
+
+def test_empty_buffers_are_announced_but_not_sent():
+    """A buffer without bytes is an entry of the table and no piece."""
+    empty = memoryview(np.empty((3, 0)))
+    parts = encode(Frame("", 1, 0.0, False, b"", [b"", empty]))
+    assert len(parts) == 1
+    [frame] = feed(reader_for(Frame), bytes(parts[0]))
+    assert [len(b) for b in frame.buffers] == [0, 0]
+
+
+def test_big_buffers_are_received_in_place():
+    """The reader lends the memory of a large buffer itself, as `allocate` made it."""
+    made = []
+
+    def allocate(size):
+        made.append(np.empty(size, np.uint8))
+        return made[-1]
+
+    data = np.arange(100_000, dtype=np.uint8)
+    reader = reader_for(Frame, allocate=allocate)
+    head, body = encode(Frame("", 1, 0.0, False, b"", [data]))
+    assert feed(reader, bytes(head)) == []
+    lent = reader.get_buffer()
+    assert len(lent) == data.size
+    lent[: data.size] = body
+    [frame] = reader.received(data.size)
+    assert frame.buffers[0] is made[0]
+    assert np.array_equal(made[0], data)
+
+
+@given(strategies.messages())
+@settings(max_examples=150, deadline=None)
+def test_any_message_arrives_as_it_was(message):
+    """Whatever the fields hold, reading undoes writing."""
+    [heard] = feed(reader_for(type(message)), stream(message))
+    assert plain(heard) == plain(message)
+
+
+# -- what is refused ---------------------------------------------------------------
+
+
+def test_header_is_checked_before_memory_is_taken():
+    """A header beyond the limit is refused on its eight bytes alone."""
+    for kind, limits in (
+        (Frame, framing.FROM_CALCULATION_LIMITS),
+        (Ready, framing.FROM_VIEWER_LIMITS),
+    ):
+        for size in (limits.header + 1, 1 << 31, (1 << 32) - 1):
+            with pytest.raises(MessageTooLargeError, match="header"):
+                feed(reader_for(kind), prefix(size, code=kind.code))
+
+
+def test_number_of_buffers_is_checked_before_memory_is_taken():
+    """More buffers than the limit are refused on the eight bytes alone."""
+    with pytest.raises(MessageTooLargeError, match="buffer count"):
+        feed(reader_for(Frame), prefix(10, buffers=4097))
+    with pytest.raises(MessageTooLargeError, match="buffer count"):
+        feed(reader_for(Ready), prefix(10, buffers=1, code=16))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [(1 << 63,), ((1 << 64) - 1,), (1 << 33, 1), (1 << 32,) * 3],
+    ids=["half of all", "minus one", "one byte too many", "together too many"],
+)
+def test_sizes_of_buffers_are_checked_before_memory_is_taken(sizes):
+    """Huge lengths, and negative ones, which look huge, are refused."""
+
+    def allocate(size):
+        raise AssertionError("memory was taken")
+
+    reader = reader_for(Frame, allocate=allocate)
+    table = struct.pack(f"!{len(sizes)}Q", *sizes)
+    with pytest.raises(MessageTooLargeError, match="buffers of"):
+        feed(reader, prefix(1, len(sizes)) + table + b"\x90")
+
+
+def test_memory_that_cannot_be_had_is_the_messages_fault():
+    """A size within the limits that this machine lacks is a documented error."""
+
+    def allocate(size):
+        raise MemoryError
+
+    reader = reader_for(Frame, allocate=allocate)
+    message = Frame("", 1, 0.0, False, b"", [bytes(100)])
+    with pytest.raises(ProtocolError, match="no memory for a buffer of 100 bytes"):
+        feed(reader, stream(message))
+
+
+def test_writer_holds_the_readers_limits():
+    """What the other end would refuse is refused before it is sent."""
+    with pytest.raises(MessageTooLargeError, match="header"):
+        encode(Log(0.0, 0, "", "x" * (1 << 24)))
+    with pytest.raises(MessageTooLargeError, match="buffer count"):
+        encode(Frame("", 1, 0.0, False, b"", [b""] * 4097))
+
+
+def test_limits_are_the_readers_own():
+    """A reader made with small limits keeps to them."""
+    limits = Limits(header=64, buffers=2, memory=8)
+    fits = Frame("", 1, 0.0, False, b"", [b"1234", b"5678"])
+    [message] = feed(Reader(FROM_CALCULATION, limits), stream(fits))
+    assert plain(message) == fits
+    more = Frame("", 1, 0.0, False, b"", [b"1234", b"56789"])
+    with pytest.raises(MessageTooLargeError) as caught:
+        feed(Reader(FROM_CALCULATION, limits), stream(more))
+    assert (caught.value.what, caught.value.size, caught.value.limit) == (
+        "buffers",
+        9,
+        8,
+    )
+    assert str(caught.value) == "buffers of 9 exceeds the limit of 8"
+
+
+def test_reserved_byte_must_be_zero():
+    """The last byte of the prefix is kept for later and must be zero."""
+    with pytest.raises(ProtocolError, match="reserved byte"):
+        feed(reader_for(Frame), prefix(1, zero=1))
+
+
+def test_header_must_not_be_empty():
+    """Even a message without fields has a header."""
+    with pytest.raises(ProtocolError, match="without a header"):
+        feed(reader_for(Frame), prefix(0))
+
+
+@each_kind
+def test_message_from_the_wrong_end_is_refused(kind):
+    """A viewer may not say what only a calculation says, nor the reverse."""
+    wrong = Ready if kind in FROM_CALCULATION else Frame
+    limits = framing.FROM_CALCULATION_LIMITS
+    accepts = FROM_VIEWER if wrong is Ready else FROM_CALCULATION
+    with pytest.raises(ProtocolError, match="from the wrong end"):
+        feed(Reader(accepts, limits), GOLDEN[kind])
+
+
+@pytest.mark.parametrize("code", [0, 9, 15, 20, 32, 64, 96, 127, 255])
+def test_unknown_codes_are_passed_over(code):
+    """A later version may say more: it is counted, and the rest is understood."""
+    reader = reader_for(Frame)
+    unknown = message_of(code, [1, "x"], (b"abc",))
+    heard = feed(reader, unknown + GOLDEN[Frame] + unknown)
+    assert [plain(m) for m in heard] == [plain(SAMPLES[Frame])]
+    assert reader.unknown == 2
+
+
+@each_kind
+def test_fields_of_a_later_version_are_passed_over(kind):
+    """Fields that were appended to a message do not disturb."""
+    head = GOLDEN[kind]
+    size, buffers, _code, _ = struct.unpack("!IHBB", head[:8])
+    table = 8 * buffers
+    header = head[8 + table : 8 + table + size]
+    values = msgpack.unpackb(header, unicode_errors="surrogatepass")
+    tail = head[8 + table + size :]
+    more = msgpack.packb([*values, {"new": 1}, None], unicode_errors="surrogatepass")
+    longer = prefix(len(more), buffers, kind.code) + head[8 : 8 + table] + more + tail
+    [message] = feed(reader_for(kind), longer)
+    assert plain(message) == plain(SAMPLES[kind])
+
+
+@each_kind
+def test_missing_fields_are_refused(kind):
+    """A header with fewer fields than the message has is no such message."""
+    with pytest.raises(ProtocolError, match="lacks fields"):
+        feed(reader_for(kind), message_of(kind.code, []))
+
+
+WRONG = {
+    "str": [1, b"x", None, ["x"], 1.5],
+    "int": ["1", -1, 1.5, True, None, [1]],
+    "float": ["1.5", None, True, [1.5]],
+    "bool": [0, 1, "x", None],
+    "bytes": ["x", None, 1, [1]],
+    "list[str]": ["x", [1], [b"x"], {"x": 1}, None],
+    "list[int]": [3, ["x"], [1.5], [True], {}, None],
+}
+
+
+@each_kind
+def test_confused_types_of_fields_are_refused(kind):
+    """Each field must have its declared type; nothing is converted in silence."""
+    names = [n for n in framing._fields(kind) if n != "buffers"]
+    good = [getattr(SAMPLES[kind], name) for name in names]
+    tried = 0
+    for index, name in enumerate(names):
+        for value in WRONG[kind.__annotations__[name]]:
+            values = [*good[:index], value, *good[index + 1 :]]
+            with pytest.raises(ProtocolError, match=f"{name} of {kind.__name__}"):
+                feed(reader_for(kind), message_of(kind.code, values))
+            tried += 1
+    assert tried >= 3
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\xc1",  # the one byte that msgpack never uses
+        b"\x80",  # a map
+        b"\xc0",
+        b"\x92\xa0",  # truncated
+        b"\xdd\xff\xff\xff\xff",  # an array of four thousand million
+        b"\xdf\x7f\xff\xff\xff",  # such a map
+        b"\xc6\xff\xff\xff\xff",  # such bytes
+        b"\xdb\xff\xff\xff\xff",  # such a string
+        b"\xc9\xff\xff\xff\xff\x01",  # such an extension
+        b"\x91" * 3000 + b"\xc0",  # deep
+        b"\x81\x91\x01" * 2000,  # deep, and keys that cannot be hashed
+        b"\x92\xa0\x01\x01",  # trailing bytes within the header
+        b"\x92\xa1\xff\x01",  # no UTF-8
+        b"\x92\xd6\xff\x00\x00\x00\x00\x01",  # msgpack's own timestamp
+        b"\x92\xc7\x00\x0d\x01",  # an extension where a string belongs
+    ],
+    ids=lambda header: header[:8].hex(),
+)
+def test_headers_that_make_no_sense_are_refused(header):
+    """Truncated, wide, deep and unhashable headers are one documented error."""
+    with pytest.raises(ProtocolError):
+        feed(reader_for(Ready), prefix(len(header), code=Ready.code) + header)
+
+
+def test_wide_header_of_a_viewer_is_bounded():
+    """The widest header that a viewer may send is refused without much memory."""
+    header = b"\xdc\xff\xf0" + b"\x90" * 0xFFF0
+    with pytest.raises(ProtocolError, match="plotter of Ready"):
+        feed(reader_for(Ready), prefix(len(header), code=Ready.code) + header)
+
+
+def test_buffers_where_none_belong_are_refused():
+    """A message that carries no buffers must not bring any."""
+    with pytest.raises(ProtocolError, match="Stats carries no buffers"):
+        values = ["", 1, 1, 0, 0.0, 1.0, 1]
+        feed(reader_for(Stats), message_of(Stats.code, values, (b"x",)))
+
+
+@each_kind
+def test_stream_that_ends_anywhere_inside_a_message_stands_mid_message(kind):
+    """Only between messages does a stream end well."""
+    data = GOLDEN[kind]
+    for length in range(len(data) + 1):
+        reader = reader_for(kind)
+        feed(reader, data[:length])
+        assert reader.mid_message == (0 < length < len(data))
+
+
+# -- one line for a log ------------------------------------------------------------
+
+
+def test_description_elides_buffers():
+    """A frame's line in the debug log has its number, and the size of its memory."""
+    frame = Frame("loss", 41, 0.0, False, b"", [bytes(1_200_000), b"", bytes(3)])
+    assert describe(frame) == "frame loss #41 [3 buffers, 1.2 MB]"
+    assert describe(State("failed", "secret", 0.0)) == "state failed"
+    assert describe(Scalars("x", True, [np.zeros(2).data] * 2)) == (
+        "scalars x [2 buffers, 32 B]"
+    )
+
+
+def test_description_is_one_short_printable_line():
+    """Whatever a peer says, the line moves no cursor and fills no screen."""
+    hostile = "\x1b]0;owned\x07\r\n\u202e\ud800" + "x" * 10_000
+    for message in (
+        Goodbye(hostile),
+        Ready(hostile, 1),
+        Opened(hostile),
+        Trouble(hostile, 1, hostile),
+    ):
+        line = describe(message)
+        assert line.isprintable()
+        assert len(line) < 250
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(1, "1 B"), (999, "999 B"), (1500, "1.5 kB"), (2 * 10**6, "2 MB"), (3 * 10**9, "3 GB")],
+)
+def test_sizes_are_readable(size, text):
+    """Sizes are given with three digits and a unit."""
+    assert framing._size(size) == text
+
+
+# -- a fuzzer ----------------------------------------------------------------------
+
+
+def mutate(data: bytes, rng: random.Random) -> bytes:
+    """Damage a valid stream as a broken or hostile peer would."""
+    damaged = bytearray(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 5))):
+        at = rng.randrange(len(damaged)) if damaged else 0
+        action = rng.randrange(7)
+        if action == 0 and damaged:
+            damaged[at] ^= 1 << rng.randrange(8)
+        elif action == 1 and damaged:
+            damaged[at] = rng.choice((0, 1, 0x7F, 0x80, 0xC1, 0xFF))
+        elif action == 2:
+            del damaged[at : at + rng.randrange(1, 9)]
+        elif action == 3:
+            damaged[at:at] = rng.randbytes(rng.randrange(1, 9))
+        elif action == 4:
+            damaged[at:at] = damaged[at : at + rng.randrange(1, 40)]
+        elif action == 5:
+            del damaged[at:]
+        else:
+            damaged[at : at + 4] = rng.choice((b"\xff" * 4, b"\x80\0\0\0", b"\0" * 4))
+    return bytes(damaged)
+
+
+def fuzz(seed: int, rounds: int) -> int:
+    """Messages or documented errors are the only outcomes. Returns the refusals."""
+    rng = random.Random(seed)
+    refused = 0
+    taken = 0
+
+    def allocate(size):
+        nonlocal taken
+        assert size <= framing.FROM_CALCULATION_LIMITS.memory
+        taken += 1
+        if size > 1 << 20:  # what no fuzzer should fill
+            raise MemoryError
+        return bytearray(size)
+
+    for _ in range(rounds):
+        side = rng.choice((FROM_CALCULATION, FROM_VIEWER))
+        said = [SAMPLES[rng.choice(side)] for _ in range(rng.randrange(1, 5))]
+        data = mutate(stream(*said), rng)
+        reader = reader_for(side[0], allocate=allocate)
+        try:
+            for message in feed(reader, data, rng.choice((None, 1, 3, 50))):
+                assert isinstance(message, side)
+                assert describe(message).isprintable()
+                encode(message)
+        except ProtocolError as error:
+            refused += 1
+            assert str(error)
+    assert taken > 0
+    return refused
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_streams_give_messages_or_documented_errors(seed):
+    """Damage of any kind is refused as `ProtocolError`, or unnoticed."""
+    assert fuzz(seed, 1500) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_damaged_streams_give_messages_or_documented_errors_at_length(seed):
+    """The same, for long."""
+    assert fuzz(seed, 40_000) > 1000

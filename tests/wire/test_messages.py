@@ -1,0 +1,116 @@
+"""Tests of the messages themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+
+import pytest
+
+from async_plot.wire import framing, messages
+from async_plot.wire.messages import (
+    FROM_CALCULATION,
+    FROM_VIEWER,
+    Lane,
+    Right,
+    Role,
+    RunState,
+)
+
+from .samples import KINDS, SAMPLES
+
+CODES = {
+    "Welcome": 1,
+    "PlotterCode": 2,
+    "Frame": 3,
+    "Stats": 4,
+    "State": 5,
+    "Log": 6,
+    "Scalars": 7,
+    "Missed": 8,
+    "Ready": 16,
+    "Opened": 17,
+    "Trouble": 18,
+    "Goodbye": 19,
+}
+
+
+def test_codes_are_the_protocol():
+    """No code ever changes its meaning, and none is used twice."""
+    assert {kind.__name__: kind.code for kind in KINDS} == CODES
+    assert len({kind.code for kind in KINDS}) == len(KINDS)
+
+
+def test_codes_tell_the_speaker():
+    """A calculation speaks codes 1 to 15, a viewer 16 to 31."""
+    assert all(1 <= kind.code <= 15 for kind in FROM_CALCULATION)
+    assert all(16 <= kind.code <= 31 for kind in FROM_VIEWER)
+
+
+def test_numbers_of_roles_and_rights_are_the_protocol():
+    """Both stand under the handshake's mac as one byte each."""
+    assert {role.name: int(role) for role in Role} == {
+        "VIEWER": 1,
+        "WORKER": 2,
+        "HUB": 3,
+    }
+    assert Right.LOOK < Right.CONTROL < Right.ADMINISTER
+    assert [int(right) for right in Right] == [1, 2, 3]
+
+
+def test_states_are_words():
+    """A state is sent as the word that a view shows."""
+    assert [state.value for state in RunState] == [
+        "running",
+        "finished",
+        "interrupted",
+        "failed",
+        "lost",
+    ]
+    assert RunState.FAILED == "failed"
+
+
+def test_every_kind_is_in_the_union():
+    """`Message` names exactly the kinds that the two ends may say."""
+    assert set(typing.get_args(messages.Message)) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_kind_is_a_frozen_slotted_dataclass(kind):
+    """A message cannot be changed after it was made, and carries nothing else."""
+    message = SAMPLES[kind]
+    name = dataclasses.fields(kind)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(message, name, "other")
+    assert not hasattr(message, "__dict__")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_kind_documents_every_field_and_its_lane(kind):
+    """The docstring has each field in its Attributes section, and names the lane."""
+    first, _, attributes = kind.__doc__.partition("Attributes\n    ----------\n")
+    assert f"{kind.lane.value.capitalize()} lane" in first
+    for field in dataclasses.fields(kind):
+        assert field.name in attributes
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_types_of_fields_can_be_checked(kind):
+    """Each field of a header has a type that the reader knows how to check."""
+    for field in dataclasses.fields(kind):
+        if field.name != "buffers":
+            assert field.type in framing._CHECKS
+
+
+def test_only_what_may_be_superseded_is_in_the_newest_lane():
+    """Frames and statistics are superseded; everything else must arrive."""
+    newest = {kind.__name__ for kind in KINDS if kind.lane is Lane.NEWEST}
+    assert newest == {"Frame", "Stats"}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_repr_shows_no_payload(kind):
+    """Arrays, pickles and packed arguments stay out of logs."""
+    text = repr(SAMPLES[kind])
+    assert "buffers" not in text
+    assert "payload" not in text
