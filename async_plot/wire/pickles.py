@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import pickle
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from types import FunctionType, ModuleType
+from types import (
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+)
 from typing import Any
 
 import cloudpickle
@@ -34,7 +41,8 @@ def dumps(value: Any, buffer_callback: Callable[[Any], Any] | None = None) -> by
         file, protocol=5, buffer_callback=_contiguous(buffer_callback)
     )
     pickler.dump(value)
-    return file.getvalue()
+    data: bytes = file.getvalue()
+    return data
 
 
 def loads(data: bytes, buffers: Sequence[Memory]) -> Any:
@@ -55,7 +63,8 @@ def dump_plotter(plotter: type) -> bytes:
     """
     with _by_value():
         try:
-            return cloudpickle.dumps(plotter, protocol=5)
+            data: bytes = cloudpickle.dumps(plotter, protocol=5)
+            return data
         except Exception as error:  # any object's own reduction may have failed
             name, reason = _culprit(plotter, error)
             raise PlotterError(
@@ -96,18 +105,12 @@ def _by_value() -> Iterator[None]:
     """Let cloudpickle pickle by value the modules that a viewer could not import."""
     with _registry_lock:
         known = set(cloudpickle.list_registry_pickle_by_value())
-        added = [
-            module
-            for name, module in list(sys.modules.items())
-            if name not in known and _is_local(name, module)
-        ]
-        for module in added:
-            cloudpickle.register_pickle_by_value(module)
-        try:
+        with contextlib.ExitStack() as added:
+            for name, module in list(sys.modules.items()):
+                if name not in known and _is_local(name, module):
+                    cloudpickle.register_pickle_by_value(module)
+                    added.callback(cloudpickle.unregister_pickle_by_value, module)
             yield
-        finally:
-            for module in added:
-                cloudpickle.unregister_pickle_by_value(module)
 
 
 def _is_local(name: str, module: Any) -> bool:
@@ -123,13 +126,15 @@ def _is_local(name: str, module: Any) -> bool:
 def _installed() -> tuple[str, ...]:
     import site
 
-    paths = {path for path in sysconfig.get_paths().values() if path}
+    # Not all of sysconfig's paths: one is the prefix itself, and a virtual
+    # environment may well have been made in the directory of the scripts.
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    paths = {sysconfig.get_path(kind) for kind in kinds}
+    # An interpreter's own modules; without this a venv's base would look local.
+    paths.add(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix}))
     paths.update(site.getsitepackages())
     paths.add(site.getusersitepackages())
-    # An interpreter's own modules; without this a venv's base would look local.
-    paths.update(sysconfig.get_path(n, vars={"base": sys.base_prefix}) for n in ("stdlib",))
-    paths.add("<frozen")
-    return tuple(sorted(paths))
+    return (*sorted(os.path.join(path, "") for path in paths if path), "<frozen")
 
 
 _INSTALLED = _installed()
@@ -148,8 +153,13 @@ def _culprit(plotter: type, error: BaseException) -> tuple[str, str]:
 def _parts(plotter: type) -> Iterator[tuple[str, Any]]:
     functions: list[tuple[str, Any]] = []
     for base in plotter.__mro__[:-1]:
+        module = base.__module__
+        if module != "__main__" and not _is_local(module, sys.modules.get(module)):
+            continue  # it goes by reference, whatever it holds
         for name, value in vars(base).items():
-            if name in ("__dict__", "__weakref__", "__module__", "__doc__"):
+            if name in ("__module__", "__doc__", "_abc_impl") or isinstance(
+                value, (GetSetDescriptorType, MemberDescriptorType)
+            ):
                 continue
             function = getattr(value, "__func__", getattr(value, "fget", value))
             if isinstance(function, FunctionType):
@@ -157,13 +167,24 @@ def _parts(plotter: type) -> Iterator[tuple[str, Any]]:
             else:
                 yield f"its attribute {name!r}", value
     for name, function in functions:
-        for default in function.__defaults__ or ():
+        defaults = [*(function.__defaults__ or ())]
+        defaults += (function.__kwdefaults__ or {}).values()
+        for default in defaults:
             yield f"a default of its method {name!r}", default
-        for free, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        code = function.__code__
+        for free, cell in zip(code.co_freevars, function.__closure__ or ()):
             if free != "__class__":
                 with contextlib.suppress(ValueError):  # a cell not filled yet
                     yield f"{free!r}, used by its method {name!r},", cell.cell_contents
-        for free in function.__code__.co_names:
+        for free in _names(code):
             if free in function.__globals__:
                 value = function.__globals__[free]
                 yield f"global {free!r}, used by its method {name!r},", value
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Names that code looks up, that of its comprehensions and lambdas included."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
