@@ -1,0 +1,209 @@
+"""The demo: its physics, its plot, and what it says at the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from async_plot.demo import DoubleSlit, Wave, summary
+from async_plot.server import Statistics
+
+from .helpers import end_processes, eventually, processes, run_script, start_script
+
+RUN = "from async_plot.cli import main\nimport sys\nsys.exit(main())\n"
+
+
+def statistics(**changes: float) -> Statistics:
+    given = {
+        "updates": 1000,
+        "snapshots": 90,
+        "sent": 80,
+        "refused": 0,
+        "overhead": 0.0042,
+        "kernel_time": 0.0,
+        "sent_bytes": 0,
+        "elapsed": 30.04,
+    }
+    return Statistics(**{**given, **changes})
+
+
+# -- physics -----------------------------------------------------------------------
+
+
+def test_the_wave_moves_at_its_group_velocity() -> None:
+    """The packet's centre moves by momentum times time, and nothing is lost."""
+    wave = Wave()
+    columns = np.arange(wave.psi.shape[1])
+
+    def centre() -> float:
+        return float(np.sum(np.abs(wave.psi) ** 2 * columns))
+
+    begun = centre()
+    for _ in range(20):
+        wave.advance(0.5)
+    assert centre() - begun == pytest.approx(10 * wave.momentum, rel=0.02)
+    assert np.sum(np.abs(wave.psi) ** 2) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_step_does_not_matter() -> None:
+    """A tenth of the longest step gives the same wave, as far as an eye can tell."""
+    coarse, fine = Wave(), Wave()
+    for _ in range(60):
+        coarse.advance(Wave.LONGEST_STEP)
+    for _ in range(600):
+        fine.advance(Wave.LONGEST_STEP / 10)
+    assert coarse.time == pytest.approx(fine.time)
+    overlap = np.vdot(coarse.psi, fine.psi)
+    assert abs(overlap) == pytest.approx(np.sum(np.abs(fine.psi) ** 2), rel=0.02)
+
+
+def test_two_slits_interfere() -> None:
+    """Fringes stand on the screen, where the slits' distance puts them.
+
+    The minima of first order are where the paths differ by half a wavelength.
+    """
+    wave = Wave()
+    while wave.time < wave.END:
+        wave.advance(Wave.LONGEST_STEP)
+    screen = wave.screen
+    assert 0.05 < screen.sum() < 0.4
+    assert np.allclose(screen, screen[::-1], atol=1e-3 * screen.max())
+    middle = (len(screen) - 1) / 2
+    slits = [np.mean(slit) - 0.5 - middle for slit in Wave.SLITS]
+    away = Wave.SCREEN - Wave.WALL[1]
+    rows = np.arange(len(screen)) - middle
+    paths = [np.hypot(away, rows - slit) for slit in slits]
+    half = np.argmin(np.abs(paths[0] - paths[1] - Wave.WAVELENGTH / 2))
+    lower = np.argmin(np.where((rows > 8) & (rows < 48), screen, np.inf))
+    assert abs(lower - half) <= 4
+    assert screen[lower] < 0.15 * screen.max()
+
+
+def test_a_crossing_takes_the_time_it_is_given() -> None:
+    """The time step is chosen so that the run takes about the seconds asked for."""
+    import time
+
+    wave, steps = Wave(), 0
+    begun = time.monotonic()
+    for _ in wave.crossing(1.0):
+        steps += 1
+    assert steps > 10
+    assert time.monotonic() - begun < 5
+    assert wave.time > 0
+
+
+# -- plot --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def figure() -> Figure:
+    made = Figure(figsize=(6, 4))
+    FigureCanvasAgg(made)
+    return made
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
+
+
+def test_the_plot_shows_the_wave(figure: Figure) -> None:
+    """Where the wave is, the picture is bright and coloured; elsewhere it is dark."""
+    plot, wave = DoubleSlit(figure), Wave()
+    empty = pixels(figure)
+    artists = plot.draw(wave.psi, wave.screen, wave.time)
+    full = pixels(figure)
+    changed = np.abs(full - empty).sum(axis=2) > 60
+    changed[: len(changed) // 8] = False  # the clock, above the picture
+    assert 0.01 < changed.mean() < 0.3
+    where = np.argwhere(changed)
+    assert where[:, 1].max() < 0.45 * full.shape[1], "the packet starts at the left"
+    assert plot.image in artists and plot.curve in artists
+
+
+def test_the_plot_takes_a_wave_that_is_nowhere(figure: Figure) -> None:
+    """A wave of zeros, as none should be, is drawn without a warning."""
+    plot = DoubleSlit(figure)
+    plot.draw(np.zeros((256, 384), complex), np.zeros(256), 0.0)
+    assert np.isfinite(plot.peak)
+
+
+# -- what it says ------------------------------------------------------------------
+
+
+def test_the_line_says_what_was_seen_and_what_it_cost() -> None:
+    """One line names frames, updates, seconds and the cost in percent."""
+    line = summary(statistics(), save=Path("x.png"))
+    assert "80 of 1000 updates" in line and "30.0 s" in line
+    assert "0.42 %" in line and "x.png" in line and "\n" not in line
+
+
+def test_the_line_names_trouble_instead_of_a_picture() -> None:
+    """A picture that was not drawn is not promised."""
+    line = summary(statistics(sent=0), save=Path("x.png"), trouble="no view opened")
+    assert "no view opened" in line and "x.png" not in line
+    assert summary(statistics(), interrupted=True).startswith("interrupted")
+
+
+# -- the whole ---------------------------------------------------------------------
+
+
+def test_without_a_display_the_demo_draws_a_picture(tmp_path: Path) -> None:
+    """Headless, the last frame of the run is drawn into a file by another process."""
+    done = run_script(RUN, "demo", "--seconds", "3", timeout=90)
+    assert done.stderr == ""
+    (line,) = done.stdout.splitlines()
+    assert line.endswith("the last one is in async-plot-demo.png")
+    shown = int(line.split()[0])
+    assert shown >= 2
+    picture = image.imread(tmp_path / "async-plot-demo.png")
+    assert picture[..., :3].max() > 0.6 and picture[..., :3].std() > 0.05
+
+
+def test_with_a_display_the_demo_opens_a_window(xvfb: str) -> None:
+    """With a display, frames are shown in a window, which stays open at the end."""
+    env = {"DISPLAY": xvfb}
+    done = run_script(RUN, "demo", "--seconds", "2", env=env, timeout=90)
+    (line,) = done.stdout.splitlines()
+    assert int(line.split()[0]) >= 2 and "watching cost" in line
+    assert "png" not in line
+    assert len(processes()) == 1
+    end_processes()
+
+
+def test_ctrl_c_in_the_demo_leaves_cleanly(tmp_path: Path) -> None:
+    """Ctrl-C ends the demo with its line, its picture and no traceback."""
+    from async_plot.net import runs
+
+    with start_script(RUN, "demo", "--seconds", "60") as demo:
+
+        def running() -> bool:
+            return any(
+                run.alive and (run.directory / "view.log").exists()
+                for run in runs.list_runs()
+            )
+
+        eventually(running, 30, what="the run")
+        eventually(lambda: len(processes()) >= 2, 30, what="the viewer")
+        os.kill(demo.pid, signal.SIGINT)
+        out, err = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert err == "" and out.startswith("interrupted") and len(out.splitlines()) == 1
+    eventually(lambda: not processes(), 10, what="the end of the viewer")
+
+
+def test_a_viewer_that_fails_is_reported(tmp_path: Path) -> None:
+    """If the picture cannot be written, the demo says so and ends with status 1."""
+    target = str(tmp_path / "absent" / "x.png")
+    arguments = ["demo", "--seconds", "1", "--save", target]
+    done = run_script(RUN, *arguments, timeout=90, check=False)
+    assert done.returncode == 1
+    assert "the viewer ended with" in done.stdout and sys.executable not in done.stdout

@@ -1,0 +1,75 @@
+"""Every example runs to its end, and what it shows can be drawn."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib import image
+
+from async_plot import Server, cli
+from async_plot.net import runs
+
+from .helpers import ROOT, eventually, processes, run_script
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+READER = "08_read_frames.py"
+STEPS = {"07_pyplot_windows.py": 2000}
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def names(path: Path) -> str:
+    return path.name
+
+
+def test_they_are_short_and_numbered() -> None:
+    """The examples are numbered without a gap, and each has fewer than 40 lines."""
+    assert [path.name[:3] for path in EXAMPLES] == [
+        f"{number:02}_" for number in range(1, len(EXAMPLES) + 1)
+    ]
+    for path in EXAMPLES:
+        assert len(path.read_text().splitlines()) < 40, path.name
+        assert path.read_text().startswith('"""'), path.name
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in EXAMPLES if path.name != READER], ids=names
+)
+def test_an_example_runs_and_its_last_frame_can_be_drawn(
+    path: Path, tmp_path: Path
+) -> None:
+    """The example ends by itself without a word of trouble; its record is drawn."""
+    bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = run_script(
+        path.read_text(),
+        str(STEPS.get(path.name, 200)),
+        name=path.name,
+        env={"PATH": bin_first},
+        timeout=90,
+    )
+    assert not [
+        line for line in done.stderr.splitlines() if "async-plot view" not in line
+    ]
+    eventually(lambda: not processes(), 60, what="the end of the viewer")
+    (run,) = runs.list_runs()
+    assert run.state == "finished"
+    assert cli.main(["view", run.run, "--save", str(tmp_path / "picture.png")]) == 0
+    pictures = list(tmp_path.glob("picture*.png"))
+    assert pictures
+    for picture in pictures:
+        assert image.imread(picture)[..., :3].std() > 0.01, "an empty picture"
+
+
+def test_the_reader_reads() -> None:
+    """The example that reads frames prints what arrives, and ends with the run."""
+    import numpy as np
+
+    path = ROOT / "examples" / READER
+    with Server(view=None, name="calculation") as server:
+        server.update(np.zeros((2, 3)), t=1)
+        server.update(np.zeros((2, 3)), t=2)
+    done = run_script(path.read_text(), "calculation", name=READER)
+    assert "#2 at" in done.stdout and "(2, 3)" in done.stdout and "'t'" in done.stdout
