@@ -1,0 +1,163 @@
+"""Viewers that die, freeze, thaw or dawdle: the calculation never notices."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from async_plot.client import Client
+from async_plot.net import publisher
+from async_plot.server import Server
+from async_plot.wire.messages import Opened, Welcome
+
+from ..helpers import Deadline, eventually
+from .support import ProcessViewer, Watcher
+
+
+class Loop:
+    """A calculation that updates with its counter in every element."""
+
+    def __init__(self, server: Server, size: int = 100) -> None:
+        self.server = server
+        self.array = np.zeros(size)
+        self.count = server.stats.updates
+        self.when: dict[int, float] = {}
+        self.worst = 0.0
+
+    def step(self) -> None:
+        self.count += 1
+        self.array[...] = self.count
+        before = time.monotonic()
+        self.when[self.count] = before
+        self.server.update(self.array)
+        self.worst = max(self.worst, time.monotonic() - before)
+        time.sleep(0.0005)
+
+    def until(self, predicate: object, seconds: float = 15.0, what: str = "") -> None:
+        deadline = Deadline(seconds)
+        while not predicate():  # type: ignore[operator]
+            deadline.check(what)
+            self.step()
+
+    def during(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.step()
+
+
+def test_a_killed_viewer_is_forgotten_and_the_next_one_is_served() -> None:
+    """SIGKILL of a viewer in the middle of big frames costs the loop nothing."""
+    with Server(view=None, overhead=1) as server:
+        loop = Loop(server, 1 << 17)
+        with ProcessViewer(server) as viewer:
+            loop.until(lambda: viewer.newest > 0)
+            viewer.process.kill()
+            viewer.wait()
+            loop.until(lambda: not server.viewers, what="the viewer is forgotten")
+        with Watcher(server) as watcher:
+            count = loop.count
+            loop.until(lambda: watcher.newest > count)
+    assert server.stats.updates == loop.count
+    assert server.stats.refused == 0
+
+
+@pytest.mark.parametrize("size", [100, 1 << 17])
+def test_a_thawed_viewer_gets_the_newest_frame_and_no_backlog(size: int) -> None:
+    """At most one frame is stale after a freeze, and the newest follows within 1 s."""
+    with Server(view=None, overhead=1) as server, ProcessViewer(server) as viewer:
+        loop = Loop(server, size)
+        loop.until(lambda: viewer.newest > 0)
+        viewer.freeze()
+        loop.during(0.2)  # what is under way fills the kernel's buffers
+        sent = server.stats.sent
+        memory = psutil.Process().memory_info().rss
+        loop.worst = 0.0
+        loop.during(0.8)
+        assert loop.worst < 0.4
+        assert server.stats.sent <= sent + 2
+        assert psutil.Process().memory_info().rss < memory + 8 * 8 * size + (16 << 20)
+        frozen_at, old = loop.count, len(viewer.seen)
+        thawed = time.monotonic()
+        viewer.thaw()
+        loop.until(lambda: viewer.newest > frozen_at, what="a fresh frame")
+        after = viewer.seen[old:]
+        stale = [seen for seen in after if seen[1] <= frozen_at]
+        fresh = next(seen for seen in after if seen[1] > frozen_at)
+        assert len(stale) <= 1
+        assert fresh[0] - thawed < 1.0
+        assert not any(torn for *_, torn in viewer.seen)
+
+
+def test_each_of_several_viewers_gets_the_newest_at_its_own_speed() -> None:
+    """Slow viewers miss frames but never fall behind, and all get the last frame."""
+    with Server(view=None, overhead=1) as server:
+        loop = Loop(server)
+        with (
+            ProcessViewer(server) as fast,
+            ProcessViewer(server, 0.1) as slow,
+            ProcessViewer(server, 0.4) as slowest,
+        ):
+            viewers = [fast, slow, slowest]
+            loop.until(lambda: all(viewer.newest for viewer in viewers))
+            loop.during(1.5)
+            server.close()
+            for viewer in viewers:
+                viewer.wait()
+                assert viewer.said[-1] == "end"
+                assert viewer.newest == loop.count
+                # One element of slack: the last frame waits behind the pause.
+                lags = [t - loop.when[number] for t, number, *_ in viewer.seen[:-1]]
+                assert sorted(lags)[len(lags) // 2] < 0.25
+            assert len(fast.seen) > len(slow.seen) > len(slowest.seen) >= 3
+
+
+def test_a_viewer_that_stops_reading_inside_a_message_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half a message left unread for too long ends the connection, not the run."""
+    monkeypatch.setattr(publisher, "STALL", 0.3)
+    monkeypatch.setattr(publisher, "TICK", 0.05)
+    with Server(view=None, overhead=1) as server:
+        client = Client(server)
+        incoming = client.messages()
+        assert isinstance(next(incoming), Welcome)
+        client.ready()
+        big = np.zeros(1 << 23)  # more than the kernel's buffers hold
+        server.update(big)
+        eventually(lambda: server.viewers and server.viewers[0].frames == 1)
+        eventually(lambda: not server.viewers, what="it is dropped")
+        server.update(big)
+        client.close()
+        incoming.close()
+
+
+def test_a_viewer_that_asks_without_end_gets_at_most_its_credit() -> None:
+    """A thousand requests, none of them taken back, are worth two frames."""
+    with Server(view=None, overhead=1) as server:
+        client = Client(server)
+        incoming = client.messages()
+        assert isinstance(next(incoming), Welcome)
+        for _ in range(1000):
+            client.ready()
+        client.say(Opened("asked"))
+        eventually(lambda: server.viewers[0].view == "asked")
+        for i in range(300):
+            server.update(i)
+            time.sleep(0.0005)
+        assert server.stats.sent == 2
+        client.close()
+        incoming.close()
+
+
+def test_a_viewer_that_says_goodbye_is_forgotten_at_once() -> None:
+    """Leaving on purpose is no trouble to either side."""
+    with Server(view=None) as server:
+        with Watcher(server) as watcher:
+            server.update(1)
+            watcher.wait_for(1)
+            assert [viewer.frames for viewer in server.viewers] == [1]
+        eventually(lambda: not server.viewers)
+        assert watcher.error is None
