@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # before numpy: a second core is the viewer's
-
 import contextlib
 import json
+import multiprocessing
+import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -19,6 +17,10 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+# For the processes that are started from here: the second core is the viewer's.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # a benchmark measures the tree that it lies in
@@ -30,8 +32,10 @@ if str(ROOT) not in _PATH.split(os.pathsep):
 __all__ = [
     "ROOT",
     "Row",
+    "context",
     "installed",
     "interleave",
+    "isolated",
     "machine",
     "main",
     "median",
@@ -41,6 +45,7 @@ __all__ = [
     "wait_until",
 ]
 
+context = multiprocessing.get_context("spawn")
 median = statistics.median
 now = time.perf_counter_ns  # one clock for all processes of a machine
 
@@ -150,6 +155,52 @@ def run_files() -> Iterator[Path]:
                 os.environ["ASYNC_PLOT_HOME"] = before
 
 
+def isolated(function: Callable[..., Any], *args: Any, timeout: float) -> Any:
+    """Run a function of a module in a process group of its own; all of it ends.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes longer than `timeout` seconds.
+    RuntimeError
+        If it raised something, or its process died.
+    """
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_isolated, args=(sending, function, args))
+    process.start()
+    sending.close()
+    try:
+        if not receiving.poll(timeout):
+            raise TimeoutError(f"no result after {timeout:g} s")
+        try:
+            failed, result = receiving.recv()
+        except EOFError:
+            raise RuntimeError("the process died") from None
+        if failed:
+            raise RuntimeError(result)
+        return result
+    finally:
+        receiving.close()
+        process.kill()
+        # What it started, stopped or blocked as it may be, is in its group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid or 0, signal.SIGKILL)
+        process.join()
+
+
+def _isolated(
+    sending: Any, function: Callable[..., Any], args: tuple[Any, ...]
+) -> None:
+    os.setpgid(0, 0)
+    try:
+        answer = False, function(*args)
+    except BaseException as error:  # told by the other side
+        answer = True, f"{type(error).__name__}: {error}"
+    sending.send(answer)
+    sending.close()
+    time.sleep(3600)  # no exit hook of a rival delays us: the other side ends this
+
+
 def installed(package: str) -> str | None:
     """Version of a package that may be missing."""
     try:
@@ -182,7 +233,7 @@ def machine() -> dict[str, str]:
 
 
 def main(name: str, measure: Callable[[bool], Iterable[Row]]) -> None:
-    """Run one benchmark as a script: ``python benchmarks/NAME.py [--smoke] [--json]``."""
+    """Run one benchmark as a script; it knows ``--smoke`` and ``--json``."""
     smoke = "--smoke" in sys.argv[1:]
     with run_files():
         for row in measure(smoke):

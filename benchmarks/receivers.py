@@ -6,19 +6,16 @@ processes of one machine share that clock.
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from common import now
-
 import numpy as np
+from common import context, now
 
 __all__ = ["Receiver"]
 
-context = multiprocessing.get_context("spawn")
 MOST = 100_000
 
 

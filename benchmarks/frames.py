@@ -1,0 +1,187 @@
+"""Row: frames drawn per second, against the same canvas drawn in a bare loop.
+
+Both draw one line of 100 points, off-screen and in real windows on a display of its
+own (Xvfb), in turns. The viewer's limit of frames per second is lifted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from common import (
+    Row,
+    context,
+    installed,
+    isolated,
+    main,
+    median,
+    run_files,
+    wait_until,
+)
+from plotters import BlittedLine, Line
+
+__all__ = ["measure"]
+
+SHARE = 0.9  # of the bare loop
+BLITTED = {"QtAgg": 5.0, "TkAgg": 3.0}  # times the bare loop that draws all
+SEGMENT = 1.0  # seconds
+NAMES = {"Agg": "off-screen", "QtAgg": "Qt window", "TkAgg": "Tk window"}
+
+
+def measure(smoke: bool = False) -> Iterator[Row]:
+    """Measure each canvas, drawn whole and blitted."""
+    pairs = 1 if smoke else 7
+    with _display() as display:
+        for backend in ("Agg",) if smoke else NAMES:
+            if backend != "Agg" and not display:
+                yield Row(f"{NAMES[backend]}: left out, Xvfb is missing", measured="-")
+                continue
+            if backend == "QtAgg" and not installed("PySide6-Essentials"):
+                yield Row(f"{NAMES[backend]}: left out, no Qt", measured="-")
+                continue
+            yield from _rows(backend, display, pairs)
+
+
+def _rows(backend: str, display: str, pairs: int) -> Iterator[Row]:
+    for blitted in (False, True) if backend in BLITTED else (False,):
+        ratio, found, floor = isolated(
+            _measured, backend, display, blitted, pairs, timeout=90
+        )
+        least = BLITTED[backend] if blitted else SHARE
+        what = "blitted" if blitted else "drawn"
+        yield Row(
+            f"{NAMES[backend]}: frames {what} per second",
+            f">= {least:g}x a bare loop",
+            f"{found:.0f} (bare: {floor:.0f})",
+            ratio,
+            ratio >= least,
+            values={"rate": found, "bare": floor},
+        )
+
+
+def _measured(
+    backend: str, display: str, blitted: bool, pairs: int
+) -> tuple[float, float, float]:
+    from async_plot import Server
+
+    os.environ["MPLBACKEND"] = backend
+    os.environ.update({"DISPLAY": display} if display else {})
+    os.environ.pop("QT_QPA_PLATFORM", None)
+    x = np.linspace(0, 1, 100)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(run_files())
+        ours, theirs = context.Pipe()
+        bare = context.Process(target=_bare, args=(backend, theirs), daemon=True)
+        bare.start()
+        plotter = BlittedLine if blitted else Line
+        server = stack.enter_context(Server(plotter, view=None, overhead=1))
+        server.update(x, x)
+        viewer = context.Process(
+            target=_view, args=(backend, str(server.connection_file)), daemon=True
+        )
+        viewer.start()
+        stack.callback(viewer.kill)
+        if not wait_until(lambda: _drawn(server) or not viewer.is_alive(), 40):
+            raise RuntimeError("the viewer draws nothing")
+
+        def watched() -> float:
+            _update(server, x, 0.2)
+            before, start = _drawn(server), time.monotonic()
+            _update(server, x, SEGMENT)
+            return (_drawn(server) - before) / (time.monotonic() - start)
+
+        def alone() -> float:
+            time.sleep(0.1)  # the viewer is done with its last frame
+            ours.send(SEGMENT)
+            return float(ours.recv())
+
+        watched(), alone()
+        rates = [(watched(), alone()) for _ in range(pairs)]
+    return (
+        median([a / b for a, b in rates]),
+        median([a for a, _ in rates]),
+        median([b for _, b in rates]),
+    )
+
+
+def _update(server: Any, x: Any, length: float) -> None:
+    end = time.monotonic() + length
+    while (now := time.monotonic()) < end:
+        server.update(x, np.sin(10 * x + now))
+        time.sleep(0.0005)
+
+
+def _drawn(server: Any) -> int:
+    """Frames sent: each but the last was drawn, since it was asked for afterwards."""
+    return sum(viewer.frames for viewer in server.viewers)
+
+
+def _view(backend: str, file: str) -> None:
+    from async_plot import Client
+
+    if backend == "Agg":
+        from async_plot.views import offscreen
+
+        offscreen.run(Client(file), max_rate=1e6)
+    else:
+        from async_plot.views import window
+
+        window.show(Client(file), max_rate=1e6)
+
+
+def _bare(backend: str, connection: Any) -> None:
+    import matplotlib
+
+    matplotlib.use(backend)
+    from matplotlib import pyplot
+
+    figure = pyplot.figure()
+    plotter = Line(figure)
+    x = np.linspace(0, 1, 100)
+    if backend != "Agg":
+        figure.show()
+        figure.canvas.flush_events()
+    while True:
+        length = connection.recv()
+        count, start = 0, time.monotonic()
+        while (now := time.monotonic()) < start + length:
+            plotter.draw(x, np.sin(10 * x + now))
+            figure.canvas.draw()
+            figure.canvas.flush_events()
+            count += 1
+        connection.send(count / (now - start))
+
+
+@contextlib.contextmanager
+def _display() -> Iterator[str]:
+    """Start an X server of our own; gives its name, empty where there is none."""
+    program = shutil.which("Xvfb")
+    if program is None:
+        yield ""
+        return
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [program, "-displayfd", str(writing), "-screen", "0", "1280x1024x24"]
+        + ["-nolisten", "tcp"],
+        pass_fds=[writing],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as told:
+            yield f":{told.readline().strip()}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    main("frames", measure)
