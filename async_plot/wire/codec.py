@@ -9,8 +9,11 @@ do, so that the end that must never unpickle cannot.
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import reprlib
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgpack
 import numpy as np
@@ -18,17 +21,34 @@ import numpy as np
 from ..errors import ProtocolError, UnsupportedValueError
 from .messages import Memory
 
-__all__ = ["Store", "decode", "encode", "explain"]
+__all__ = [
+    "Store",
+    "array_head",
+    "decode",
+    "described",
+    "encode",
+    "explain",
+    "key",
+    "map_head",
+    "plain",
+]
 
 # Extension types of msgpack; the numbers are the protocol.
 _ARRAY, _TUPLE, _SCALAR, _COMPLEX, _INT = 1, 2, 3, 4, 5
 _DATETIME, _DATE, _TIME, _TIMEDELTA = 6, 7, 8, 9
-_SET, _FROZENSET, _MASKED, _PICKLE, _BYTES, _BYTEARRAY = 10, 11, 12, 13, 14, 15
+_SET, _FROZENSET, _MASKED, _PICKLE, _OUTSIDE = 10, 11, 12, 13, 14
 
-_BIG_BYTES = 4096  # bytes objects from here on travel as buffers
+_BIG = 1 << 16  # bytes of a payload from which on it is a buffer itself
+_STORED = 4000  # arrays of a frame that are buffers; framing takes 4096 of them
+# Extension values within extension values. Each level of reading takes 40 kB of the
+# C stack, so a few hundred nested tuples would end the viewer's process.
+_DEPTH = 64
 
+Array = np.ndarray[Any, Any]
 # Copies one array into memory that lasts and returns that memory's number.
-Store = Callable[[np.ndarray[Any, Any]], int]
+Store = Callable[[Array], int]
+# The same; None once there are too many, and the array goes into the payload.
+_Bounded = Callable[[Array], "int | None"]
 Dumps = Callable[[Any, Callable[[Any], Any]], bytes]
 Loads = Callable[[bytes, Sequence[Memory]], Any]
 
@@ -58,9 +78,30 @@ def encode(
     UnsupportedValueError
         If an argument can be carried in no way; the error names it.
     """
-    packer = _Packer(store, dumps)
+    # A calculation that waits between two frames finds its caches cold: what counts
+    # then is how little code runs, so arrays at the top level take a short way.
+    left = _STORED - len(args) - len(kwargs)
+
+    def bounded(array: Array) -> int | None:
+        nonlocal left
+        left -= 1
+        return store(array) if left >= 0 else None
+
     try:
-        return packer.pack((list(args), kwargs))
+        if left < 0:
+            raise ValueError(f"more than {_STORED}; put them into lists")
+        pieces = [b"\x92", array_head(len(args))]
+        for value in args:
+            pieces.append(_piece(value, store, bounded, dumps))
+        pieces.append(map_head(len(kwargs)))
+        for name, value in kwargs.items():
+            pieces.append(key(name))
+            pieces.append(_piece(value, store, bounded, dumps))
+        payload = b"".join(pieces)
+        if len(payload) >= _BIG:
+            number = store(np.frombuffer(payload, np.uint8))
+            payload = _plain_pack(msgpack.ExtType(_OUTSIDE, _plain_pack(number)))
+        return payload
     except Exception as error:  # find whose fault it is, off the fast path
         raise explain(args, kwargs, error) from error
 
@@ -112,19 +153,98 @@ def explain(
         reason = _failure(value)
         if reason is not None:
             where, reason = _deepest(value, reason)
-            return UnsupportedValueError(name + (f" at {where}" if where else ""), reason)
+            return UnsupportedValueError(
+                f"{name} at {where}" if where else name, reason
+            )
     return UnsupportedValueError("the arguments together", _sentence(error))
 
 
 # -- private: to the wire ----------------------------------------------------------
 
 
-class _Packer:
-    """One frame on its way out."""
+def _piece(value: Any, store: Store, bounded: _Bounded, dumps: Dumps) -> bytes:
+    """Pack one argument."""
+    if type(value) is np.ndarray and plain(value.dtype):
+        return described(value.dtype, value.shape, value.flags.fnc, store(value))
+    return _pack(value, bounded, dumps)
 
-    def __init__(self, store: Store, dumps: Dumps) -> None:
-        self._store = store
-        self._dumps = dumps
+
+@functools.lru_cache(maxsize=256)
+def described(
+    dtype: np.dtype[Any], shape: tuple[int, ...], fortran: bool, number: int
+) -> bytes:
+    """An array's description; frames of one calculation mostly look the same."""
+    parts = [_describe(dtype), list(shape), fortran, number]
+    return _plain_pack(msgpack.ExtType(_ARRAY, _plain_pack(parts)))
+
+
+def plain(dtype: np.dtype[Any]) -> bool:
+    """Whether arrays of a dtype can be sent as their memory, and need no pickle."""
+    if dtype.isbuiltin == 1:
+        return not dtype.hasobject
+    return _describe(dtype) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def key(name: str) -> bytes:
+    """Name of a keyword, packed."""
+    return _plain_pack(name)
+
+
+@functools.lru_cache(maxsize=64)
+def array_head(count: int) -> bytes:
+    """What begins a packed list of so many items."""
+    head: bytes = msgpack.Packer().pack_array_header(count)
+    return head
+
+
+@functools.lru_cache(maxsize=64)
+def map_head(count: int) -> bytes:
+    """What begins a packed dict of so many items."""
+    head: bytes = msgpack.Packer().pack_map_header(count)
+    return head
+
+
+def _plain_pack(value: Any) -> bytes:
+    packed: bytes = msgpack.packb(value, unicode_errors="surrogatepass")
+    return packed
+
+
+# Packers that nobody uses. One is taken out while it works, so that threads, a
+# signal handler and values inside values each have their own; one that was
+# interrupted is not put back.
+_idle: deque[_Packer] = deque(maxlen=8)
+
+
+def _pack(value: Any, store: _Bounded, dumps: Dumps, depth: int = 0) -> bytes:
+    if depth > _DEPTH:
+        raise ValueError(f"it is nested deeper than {_DEPTH} levels")
+    try:
+        packer = _idle.pop()
+    except IndexError:
+        packer = _Packer()
+    packer.store = store
+    packer.dumps = dumps
+    packer.depth = depth
+    packed: bytes = packer.pack(value)
+    packer.store = packer.dumps = _unset
+    _idle.append(packer)
+    return packed
+
+
+def _unset(*args: Any) -> Any:
+    raise AssertionError("an idle packer was used")
+
+
+class _Packer:
+    """One value on its way out."""
+
+    __slots__ = ("depth", "dumps", "pack", "store")
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.store: _Bounded = _unset
+        self.dumps: Dumps = _unset
         # Exact types only: a subclass may carry more than its base's value.
         self.pack = msgpack.Packer(
             default=self._default, strict_types=True, unicode_errors="surrogatepass"
@@ -133,7 +253,7 @@ class _Packer:
     def _default(self, value: Any) -> msgpack.ExtType:
         kind = type(value)
         if kind is np.ndarray or kind is np.memmap:
-            if not value.dtype.hasobject:
+            if plain(value.dtype):
                 return self._array(value)
         elif kind is tuple:
             return self._nested(_TUPLE, list(value))
@@ -143,14 +263,16 @@ class _Packer:
             return msgpack.ExtType(_INT, hex(value).encode())
         elif kind in (set, frozenset):
             return self._nested(_SET if kind is set else _FROZENSET, list(value))
-        elif kind is bytearray:
-            return self._raw(_BYTEARRAY, value)
         elif kind is np.ma.MaskedArray and not value.dtype.hasobject:
             mask = value.mask if value.mask is not np.ma.nomask else None
-            parts = [value.data, mask, np.asarray(value.fill_value)]
+            parts = [value.data, mask, np.asarray(value.fill_value), value.hardmask]
             return self._nested(_MASKED, parts)
-        elif isinstance(value, np.generic) and _plain(kind):
-            return self._nested(_SCALAR, [_describe(value.dtype), value.tobytes()])
+        elif kind in (np.str_, np.bytes_):  # as memory they would lose final NULs
+            base = str.__str__(value) if kind is np.str_ else bytes(value)
+            return msgpack.ExtType(_SCALAR, _plain_pack([None, base]))
+        elif kind in _PLAIN and plain(value.dtype):
+            parts = [_describe(value.dtype), value.tobytes()]
+            return msgpack.ExtType(_SCALAR, _plain_pack(parts))
         elif kind is dt.datetime and value.tzinfo in (None, dt.timezone.utc):
             return self._nested(_DATETIME, [value.isoformat(), value.fold])
         elif kind is dt.date:
@@ -163,40 +285,50 @@ class _Packer:
         return self._pickle(value)
 
     def _nested(self, code: int, parts: list[Any]) -> msgpack.ExtType:
-        # A packer is not re-entrant: an inner value gets its own.
-        return msgpack.ExtType(code, _Packer(self._store, self._dumps).pack(parts))
+        inner = _pack(parts, self.store, self.dumps, self.depth + 1)
+        return msgpack.ExtType(code, inner)
 
-    def _array(self, value: np.ndarray[Any, Any]) -> msgpack.ExtType:
-        fortran = value.flags.f_contiguous and not value.flags.c_contiguous
-        number = self._store(value)
-        described = [_describe(value.dtype), value.shape, fortran, number]
-        return msgpack.ExtType(_ARRAY, msgpack.packb(described))
+    def _array(self, value: Array) -> msgpack.ExtType:
+        fortran = value.flags.fnc
+        where = self._memory(value, "F" if fortran else "C")
+        parts = [_describe(value.dtype), list(value.shape), fortran, where]
+        return msgpack.ExtType(_ARRAY, _plain_pack(parts))
 
-    def _raw(self, code: int, value: bytes | bytearray) -> msgpack.ExtType:
-        if len(value) < _BIG_BYTES:
-            return msgpack.ExtType(code, bytes(value))
-        number = self._store(np.frombuffer(value, np.uint8))
-        return msgpack.ExtType(code + 100, msgpack.packb(number))
+    def _memory(self, value: Array, order: Literal["C", "F"] = "C") -> int | bytes:
+        """Put an array's memory into a buffer; here, once there are too many."""
+        number = self.store(value)
+        return value.tobytes(order) if number is None else number
 
     def _pickle(self, value: Any) -> msgpack.ExtType:
-        numbers: list[int] = []
+        where: list[int | bytes] = []
 
         def keep(buffer: Any) -> None:
-            numbers.append(self._store(np.frombuffer(buffer.raw(), np.uint8)))
+            where.append(self._memory(np.frombuffer(buffer.raw(), np.uint8)))
 
-        data = self._dumps(value, keep)
-        return msgpack.ExtType(_PICKLE, msgpack.packb([data, numbers]))
-
-
-def _plain(kind: type) -> bool:
-    return kind.__module__ == "numpy" and not issubclass(kind, np.object_)
+        data = self.dumps(value, keep)
+        return msgpack.ExtType(_PICKLE, msgpack.packb([data, where]))
 
 
+_PLAIN = {np.dtype(code).type for code in np.typecodes["All"] if code != "O"}
+
+
+@functools.lru_cache(maxsize=256)
 def _describe(dtype: np.dtype[Any]) -> Any:
-    """A dtype as strings and lists: ``'<f8'``, or the fields of a structured one."""
-    if dtype.names is None and dtype.subdtype is None:
+    """A dtype as strings and lists: ``'<f8'``, or the fields of a structured one.
+
+    None where these would not give the same dtype again, as with objects,
+    overlapping fields, and dtypes that another package has defined.
+    """
+    if dtype.hasobject or dtype.type not in _PLAIN:
+        return None
+    if dtype.names is None:
         return dtype.str
-    return np.lib.format.dtype_to_descr(dtype)
+    try:
+        fields = dtype.descr
+        same = _structured(msgpack.unpackb(_plain_pack(fields))) == dtype
+    except (ValueError, TypeError):
+        return None
+    return fields if same else None
 
 
 # -- private: from the wire --------------------------------------------------------
@@ -208,25 +340,33 @@ class _Unpacker:
     def __init__(self, buffers: Sequence[Memory], loads: Loads | None) -> None:
         self._buffers = buffers
         self._loads = loads
+        self._depth = -1
 
-    def unpack(self, data: bytes) -> Any:
-        return msgpack.unpackb(
+    def unpack(self, data: Memory) -> Any:
+        if self._depth > _DEPTH:  # one more than in packing, for `_OUTSIDE`
+            raise ProtocolError(f"values nested deeper than {_DEPTH} levels")
+        self._depth += 1
+        value = msgpack.unpackb(
             data,
             ext_hook=self._ext,
             strict_map_key=False,
             unicode_errors="surrogatepass",
         )
+        self._depth -= 1
+        return value
 
     def _ext(self, code: int, data: bytes) -> Any:
         if code == _ARRAY:
-            descr, shape, fortran, number = msgpack.unpackb(data)
-            return self._array(descr, shape, fortran, number)
+            descr, shape, fortran, where = msgpack.unpackb(data)
+            return self._array(descr, shape, fortran, where)
         if code == _TUPLE:
             return tuple(self.unpack(data))
         if code == _SCALAR:
-            descr, raw = msgpack.unpackb(data)
-            # An array of one element, so that a structured scalar is a scalar too.
-            return np.frombuffer(raw, _dtype(descr))[0] if raw else _dtype(descr).type()
+            descr, raw = msgpack.unpackb(data, unicode_errors="surrogatepass")
+            if descr is None:
+                return np.str_(raw) if type(raw) is str else np.bytes_(raw)
+            # Of an array, so that a structured scalar is one too and may be changed.
+            return np.ndarray(1, _dtype(descr), buffer=bytearray(raw))[0]
         if code == _COMPLEX:
             return complex(*self.unpack(data))
         if code == _INT:
@@ -236,9 +376,11 @@ class _Unpacker:
         if code == _FROZENSET:
             return frozenset(self.unpack(data))
         if code == _MASKED:
-            values, mask, fill = self.unpack(data)
+            values, mask, fill, hard = self.unpack(data)
             mask = np.ma.nomask if mask is None else mask
-            return np.ma.MaskedArray(values, mask, fill_value=fill[()])
+            return np.ma.MaskedArray(
+                values, mask, fill_value=fill[()], hard_mask=bool(hard)
+            )
         if code == _DATETIME:
             text, fold = msgpack.unpackb(data)
             return dt.datetime.fromisoformat(text).replace(fold=fold)
@@ -249,30 +391,29 @@ class _Unpacker:
             return dt.time.fromisoformat(text).replace(fold=fold)
         if code == _TIMEDELTA:
             return dt.timedelta(*msgpack.unpackb(data))
-        if code in (_BYTES, _BYTEARRAY):
-            return data if code == _BYTES else bytearray(data)
-        if code in (_BYTES + 100, _BYTEARRAY + 100):
-            raw = self._buffer(msgpack.unpackb(data))
-            return bytes(raw) if code == _BYTES + 100 else bytearray(raw)
+        if code == _OUTSIDE:
+            return self.unpack(self._buffer(msgpack.unpackb(data)))
         if code == _PICKLE:
             if self._loads is None:
                 raise ProtocolError("a pickle where none is taken")
-            pickled, numbers = msgpack.unpackb(data)
-            return self._loads(pickled, [self._buffer(n) for n in numbers])
+            pickled, where = msgpack.unpackb(data)
+            return self._loads(pickled, [self._buffer(each) for each in where])
         raise ProtocolError(f"unknown kind of value {code}")
 
     def _buffer(self, number: Any) -> Memory:
+        if type(number) is bytes:
+            return bytearray(number)
         if type(number) is not int or not 0 <= number < len(self._buffers):
             raise ProtocolError(f"no buffer {number!r} in this frame")
         return self._buffers[number]
 
     def _array(
-        self, descr: Any, shape: Any, fortran: Any, number: Any
+        self, descr: Any, shape: Any, fortran: Any, where: Any
     ) -> np.ndarray[Any, Any]:
         return np.ndarray(
             tuple(shape),
             _dtype(descr),
-            buffer=self._buffer(number),
+            buffer=self._buffer(where),
             order="F" if fortran else "C",
         )
 
@@ -293,8 +434,6 @@ def _structured(descr: Any) -> np.dtype[Any]:
         form = [field(f) for f in form] if type(form) is list else form
         return (name, form, *(tuple(s) for s in shape))
 
-    if descr and type(descr[0]) is str and len(descr) == 2:  # a subarray dtype
-        return np.dtype((descr[0], tuple(descr[1])))
     return np.lib.format.descr_to_dtype([field(item) for item in descr])
 
 
@@ -306,25 +445,29 @@ def _failure(value: Any) -> str | None:
     from . import pickles
 
     try:
-        _Packer(lambda array: 0, pickles.dumps).pack([value])
+        _pack([value], lambda array: 0, pickles.dumps)
     except Exception as error:
         return _sentence(error)
     return None
 
 
-def _deepest(value: Any, reason: str, depth: int = 0) -> tuple[str, str]:
+def _deepest(value: Any, reason: str, above: tuple[Any, ...] = ()) -> tuple[str, str]:
     """Follow the failure into lists, tuples and dicts, as a subscript."""
+    if any(value is each for each in above):
+        return "", "it contains itself"
     items: list[tuple[Any, Any]] = []
     if isinstance(value, (list, tuple)):
         items = list(enumerate(value))
     elif isinstance(value, dict):
         items = list(value.items())
-    if depth < 20:
+    if len(above) < 20:
         for key, item in items[:10000]:
+            if isinstance(value, dict) and (inner := _failure(key)) is not None:
+                return "", f"its key {reprlib.repr(key)}: {inner}"
             inner = _failure(item)
             if inner is not None:
-                where, inner = _deepest(item, inner, depth + 1)
-                return f"[{key!r}]{where}", inner
+                where, inner = _deepest(item, inner, (*above, value))
+                return f"[{reprlib.repr(key)}]{where}", inner
     return "", reason
 
 

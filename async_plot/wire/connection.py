@@ -61,24 +61,26 @@ class Connection:
         self.outbox = Outbox()
         self._proof = proof
         self._proving = memoryview(bytearray(handshake.LIMIT))
+        self._allocate = allocate
+        # Made once the key is proven: a stranger costs no more than its 256 bytes.
+        self._reader: framing.Reader | None = None
+        self._pending: deque[memoryview] = deque()
         if isinstance(proof, Dialled):
-            self._reader = framing.Reader(
-                FROM_VIEWER, framing.FROM_VIEWER_LIMITS, allocate
-            )
-            self._pending = deque([memoryview(proof.data_to_send())])
-        else:
-            self._reader = framing.Reader(
-                FROM_CALCULATION, framing.FROM_CALCULATION_LIMITS, allocate
-            )
-            self._pending = deque()
+            self._pending.append(memoryview(proof.data_to_send()))
 
     # -- receiving -------------------------------------------------------------
 
     def get_buffer(self) -> memoryview:
-        """Memory that the next bytes of the peer belong to."""
-        if self.phase is Phase.PROVING:
+        """Memory that the next bytes of the peer belong to, never empty."""
+        if self._reader is None:
             return self._proving
         return self._reader.get_buffer()
+
+    @property
+    def buffer_is_exact(self) -> bool:
+        """Whether the message that comes in needs all of the memory lent last."""
+        reader = self._reader
+        return self.phase is Phase.OPEN and reader is not None and reader.direct
 
     def received(self, count: int) -> list[Message]:
         """Take note of `count` bytes put into the memory lent last.
@@ -91,8 +93,12 @@ class Connection:
         """
         try:
             if self.phase is Phase.PROVING:
-                return self._prove(bytes(self._proving[:count]))
-            if self.phase is Phase.OPEN:
+                # What is left of the 256 bytes is lent next. Both handshakes come
+                # to their verdict long before they are used up.
+                data = bytes(self._proving[:count])
+                self._proving = self._proving[count:]
+                return self._prove(data)
+            if self.phase is Phase.OPEN and self._reader is not None:
                 return self._reader.received(count)
         except HandshakeError as error:
             self.phase = Phase.CLOSED
@@ -115,7 +121,8 @@ class Connection:
         before, self.phase = self.phase, Phase.CLOSED
         if before is Phase.PROVING:
             raise ClosedError("the other end hung up before it proved the key")
-        if before is Phase.OPEN and self._reader.mid_message:
+        reader = self._reader
+        if before is Phase.OPEN and reader is not None and reader.mid_message:
             raise ClosedError("the other end broke off inside a message")
 
     # -- sending ---------------------------------------------------------------
@@ -155,9 +162,7 @@ class Connection:
     @property
     def wants_to_send(self) -> bool:
         """Whether `data_to_send` would give anything."""
-        return bool(self._pending) or (
-            self.phase is Phase.OPEN and bool(self.outbox)
-        )
+        return bool(self._pending) or (self.phase is Phase.OPEN and bool(self.outbox))
 
     @property
     def mid_send(self) -> bool:
@@ -181,12 +186,18 @@ class Connection:
             if after is None:
                 return []
             rest = after
+        dialled = isinstance(self._proof, Dialled)
+        self._reader = reader = framing.Reader(
+            FROM_VIEWER if dialled else FROM_CALCULATION,
+            framing.FROM_VIEWER_LIMITS if dialled else framing.FROM_CALCULATION_LIMITS,
+            self._allocate,
+        )
         self.phase = Phase.OPEN
         messages: list[Message] = []
         while rest:  # what the peer said right behind its proof
-            buffer = self._reader.get_buffer()
+            buffer = reader.get_buffer()
             step = min(len(buffer), len(rest))
             buffer[:step] = rest[:step]
-            messages += self._reader.received(step)
+            messages += reader.received(step)
             rest = rest[step:]
         return messages

@@ -13,6 +13,8 @@ that arrays arrive in place. Sizes are checked before memory is taken.
 
 from __future__ import annotations
 
+import functools
+import operator
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -23,7 +25,7 @@ import msgpack
 from ..errors import MessageTooLargeError, ProtocolError
 from .messages import FROM_CALCULATION, FROM_VIEWER, Memory, Message
 
-__all__ = ["Limits", "Reader", "describe", "encode"]
+__all__ = ["Limits", "Reader", "describe", "encode", "head"]
 
 _PREFIX = struct.Struct("!IHBB")
 _STAGE = 65536  # bytes; what a small message arrives in together with its kin
@@ -74,23 +76,42 @@ def encode(message: Message) -> list[memoryview]:
     MessageTooLargeError
         If the message exceeds what the other end takes.
     """
-    values = []
-    buffers: list[memoryview] = []
-    for item in _fields(type(message)):
-        if item == "buffers":
-            buffers = [_bytes(buffer) for buffer in message.buffers]  # type: ignore[union-attr]
-        else:
-            values.append(getattr(message, item))
-    header: bytes = msgpack.packb(values, unicode_errors="surrogatepass")
-    _check(len(header), [len(b) for b in buffers], FROM_CALCULATION_LIMITS)
-    head = b"".join(
-        (
-            _PREFIX.pack(len(header), len(buffers), message.code, 0),
-            struct.pack(f"!{len(buffers)}Q", *map(len, buffers)),
-            header,
-        )
-    )
-    return [memoryview(head), *(b for b in buffers if len(b))]
+    kind = type(message)
+    header: bytes = msgpack.packb(_values(kind)(message), unicode_errors="surrogatepass")
+    buffers = [_bytes(buffer) for buffer in getattr(message, "buffers", ())]
+    start = head(kind, len(header), [len(buffer) for buffer in buffers])
+    return [memoryview(start + header), *(b for b in buffers if len(b))]
+
+
+def head(kind: type[Any], header: int, sizes: list[int]) -> bytes:
+    """Prefix and table of buffer lengths of a message.
+
+    Parameters
+    ----------
+    kind : message class
+    header : int
+        Bytes of its header.
+    sizes : list of int
+        Bytes of each buffer.
+
+    Raises
+    ------
+    MessageTooLargeError
+        If the message exceeds what the other end takes.
+    """
+    _check(header, sizes, FROM_CALCULATION_LIMITS)
+    form = f"{_PREFIX.format}{len(sizes)}Q"
+    return struct.pack(form, header, len(sizes), kind.code, 0, *sizes)
+
+
+@functools.cache
+def _values(kind: type[Any]) -> Callable[[Any], list[Any]]:
+    """How the fields of a message's header are read from it."""
+    names = [name for name in _fields(kind) if name != "buffers"]
+    if len(names) == 1:
+        name = names[0]
+        return lambda message: [getattr(message, name)]
+    return operator.attrgetter(*names)
 
 
 class Reader:
@@ -107,6 +128,9 @@ class Reader:
         ``allocate(n)`` gives writable memory of ``n`` bytes for a buffer.
     """
 
+    # Whether the memory lent last belongs to one part of a message alone.
+    direct = False
+
     def __init__(
         self,
         accepts: Iterable[type[Any]],
@@ -118,14 +142,13 @@ class Reader:
         self._limits = limits
         self._allocate = allocate
         self._stage = memoryview(bytearray(_STAGE))
-        self._direct = False
         self._begin()
 
     def get_buffer(self) -> memoryview:
         """Memory that the next bytes of the stream belong to, never empty."""
         missing = len(self._target) - self._filled
-        self._direct = missing >= _DIRECT
-        return self._target[self._filled :] if self._direct else self._stage
+        self.direct = missing >= _DIRECT
+        return self._target[self._filled :] if self.direct else self._stage
 
     def received(self, count: int) -> list[Message]:
         """Take note of bytes that were put into the memory lent last.
@@ -146,7 +169,7 @@ class Reader:
             If the bytes are no message; the stream cannot be read any further.
         """
         messages: list[Message] = []
-        if self._direct:
+        if self.direct:
             self._filled += count
             self._advance(messages)
             return messages
@@ -213,7 +236,11 @@ class Reader:
 
     def _next_buffer(self) -> None:
         assert self._sizes is not None
-        memory = self._allocate(self._sizes[len(self._buffers)])
+        size = self._sizes[len(self._buffers)]
+        try:
+            memory = self._allocate(size)
+        except MemoryError:
+            raise ProtocolError(f"no memory for a buffer of {size} bytes") from None
         self._buffers.append(memory)
         self._start(memory)
 
@@ -234,18 +261,25 @@ class Reader:
 
 
 def describe(message: Message) -> str:
-    """One line for a debug log, buffers elided: ``frame #41 [3 buffers, 1.2 MB]``."""
+    """One line for a debug log, buffers elided: ``frame #41 [3 buffers, 1.2 MB]``.
+
+    Whatever the peer put into its texts, the line is short and moves no cursor.
+    """
     name = type(message).__name__.lower()
     parts = [name]
     for key in ("plotter", "number", "state", "view", "reason", "frame", "name"):
         value = getattr(message, key, None)
         if value not in (None, ""):
-            parts.append(f"#{value}" if key == "number" else str(value))
+            parts.append(f"#{value}" if key == "number" else _printable(str(value)))
     buffers = getattr(message, "buffers", None)
     if buffers:
         size = sum(len(_bytes(b)) for b in buffers)
         parts.append(f"[{len(buffers)} buffers, {_size(size)}]")
     return " ".join(parts)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80])
 
 
 def _size(count: float) -> str:
@@ -258,6 +292,8 @@ def _size(count: float) -> str:
 
 def _bytes(memory: Memory) -> memoryview:
     view = memoryview(memory)
+    if not view.nbytes:  # which `cast` refuses for some shapes
+        return memoryview(b"")
     return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 
 
@@ -281,32 +317,36 @@ def _decode(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
         )
     except Exception as error:  # msgpack raises a dozen unrelated classes
         raise ProtocolError(f"header of {kind.__name__}: {error!r}") from None
-    names = [name for name in _fields(kind) if name != "buffers"]
-    if type(values) is not list or len(values) < len(names):
+    checks = _checks(kind)
+    if type(values) is not list or len(values) < len(checks):
         raise ProtocolError(f"header of {kind.__name__} lacks fields")
-    arguments = dict(zip(names, values))
-    for name, value in arguments.items():
-        if not _CHECKS[kind.__annotations__[name].split(" ")[0]](value):
+    del values[len(checks) :]
+    for value, (name, declared, fits) in zip(values, checks):
+        if not fits(value):
             raise ProtocolError(
-                f"{name} of {kind.__name__} is {type(value).__name__}, "
-                f"not {kind.__annotations__[name]}"
+                f"{name} of {kind.__name__} is {type(value).__name__}, not {declared}"
             )
     if "buffers" in _fields(kind):
-        arguments["buffers"] = buffers
+        values.append(buffers)
     elif buffers:
         raise ProtocolError(f"{kind.__name__} carries no buffers")
-    message: Message = kind(**arguments)
+    message: Message = kind(*values)
     return message
 
 
-_FIELDS: dict[type[Any], tuple[str, ...]] = {}
+@functools.cache
+def _checks(kind: type[Any]) -> list[tuple[str, str, Callable[[Any], bool]]]:
+    """Name, declared type and check of each field of a message's header."""
+    return [
+        (name, kind.__annotations__[name], _CHECKS[kind.__annotations__[name]])
+        for name in _fields(kind)
+        if name != "buffers"
+    ]
 
 
+@functools.cache
 def _fields(kind: type[Any]) -> tuple[str, ...]:
-    names = _FIELDS.get(kind)
-    if names is None:
-        names = _FIELDS[kind] = tuple(item.name for item in fields(kind))
-    return names
+    return tuple(item.name for item in fields(kind))
 
 
 def _list_of(kind: type) -> Callable[[Any], bool]:
