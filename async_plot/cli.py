@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.command(options))
     except Misuse as error:
         return _complain(error, MISUSE)
-    except PlotterError as error:
+    except (PlotterError, ValueError) as error:
         return _complain(error, MISUSE)
     except (AsyncPlotError, LookupError, OSError) as error:
         if isinstance(error, BrokenPipeError):  # as in ``async-plot runs | head -1``
@@ -220,9 +220,12 @@ def _view(options: argparse.Namespace) -> int:
     if options.save is not None:
         from .views import offscreen
 
-        return offscreen.run(
+        drawn = offscreen.run(
             client, plotter=plotter, save=options.save, max_rate=options.max_rate
         )
+        if not drawn:
+            print("async-plot: no frame was drawn", file=sys.stderr)
+        return 0 if drawn else NOT_FOUND
     from .views import window
 
     return window.show(client, plotter=plotter, max_rate=options.max_rate)
