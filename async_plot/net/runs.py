@@ -10,6 +10,7 @@ a viewer run code.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from typing import Any
 
 from ..errors import RunNotFoundError
 from ..wire import framing
+from ..wire.handshake import KEY_BYTES
 from ..wire.messages import FROM_CALCULATION, Message
 
 __all__ = [
@@ -131,17 +133,37 @@ def private_directory(path: Path) -> Path:
     PermissionError
         If it belongs to somebody else, is a link, or others may write to it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for parent in reversed([each for each in path.parents if not each.exists()]):
+        parent.mkdir(mode=0o700, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    _check_owner(path, directory=True)
+        if path.lstat().st_mode & 0o700 != 0o700:  # a umask that takes all away
+            path.chmod(0o700)
+    _check_owner(path, path.lstat(), directory=True)
     return path
 
 
-def _check_owner(path: Path, *, directory: bool = False) -> None:
+def _open_private(path: Path) -> io.BufferedReader:
+    """Open a file for reading that is this user's alone."""
+    _check_owner(path, path.lstat())
+    # It may have been replaced since the look, by a link or by a pipe that waits:
+    # what counts is what was opened.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = open(os.open(path, flags), "rb")
+    try:
+        _check_owner(path, os.fstat(file.fileno()))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_owner(
+    path: Path, status: os.stat_result, *, directory: bool = False
+) -> None:
     if not hasattr(os, "geteuid"):  # Windows keeps a user's profile private itself
         return
-    status = path.lstat()
     wanted = stat.S_ISDIR if directory else stat.S_ISREG
     if not wanted(status.st_mode):
         kind = "a directory" if directory else "a regular file"
@@ -220,6 +242,8 @@ def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
         with open(os.open(temporary, flags, 0o600), "wb") as file:
+            if hasattr(os, "fchmod"):  # whatever the umask
+                os.fchmod(file.fileno(), 0o600)
             for part in parts:
                 file.write(part)
         temporary.replace(path)
@@ -254,8 +278,11 @@ def read(path: str | os.PathLike[str]) -> Run:
     if path.is_dir():
         path = path / _CONNECTION
     try:
-        _check_owner(path)
-        content: dict[str, Any] = json.loads(path.read_text())
+        with _open_private(path) as file:
+            content: dict[str, Any] = json.loads(file.read())
+        key = bytes.fromhex(content["key"]) if content["key"] else None
+        if key is not None and len(key) != KEY_BYTES:
+            raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
         address = content["address"]
         return Run(
             run=str(content["run"]),
@@ -265,15 +292,15 @@ def read(path: str | os.PathLike[str]) -> Run:
             python=str(content["python"]),
             started=float(content["started"]),
             address=(str(address[0]), int(address[1])) if address else None,
-            key=bytes.fromhex(content["key"]) if content["key"] else None,
+            key=key,
             state=str(content["state"]),
             birth=content["birth"],
             directory=path.parent,
         )
     except (FileNotFoundError, NotADirectoryError):
         raise RunNotFoundError(f"there is no connection file {path}") from None
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise RunNotFoundError(f"{path} is no connection file: {error!r}") from None
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as e:
+        raise RunNotFoundError(f"{path} is no connection file: {e!r}") from None
 
 
 def read_record(run: Run) -> list[Message]:
@@ -282,8 +309,7 @@ def read_record(run: Run) -> list[Message]:
     An absent record is an empty one.
     """
     try:
-        _check_owner(run.record_file)
-        file = open(run.record_file, "rb")  # noqa: SIM115 - closed by the with below
+        file = _open_private(run.record_file)
     except FileNotFoundError:
         return []
     messages: list[Message] = []
@@ -301,8 +327,8 @@ def list_runs() -> list[Run]:
     base = home() / hostname()
     runs = []
     try:
-        _check_owner(base.parent, directory=True)
-        _check_owner(base, directory=True)
+        for directory in (base.parent, base):
+            _check_owner(directory, directory.lstat(), directory=True)
         names = os.listdir(base)
     except FileNotFoundError:
         return []
