@@ -21,7 +21,7 @@ import os
 import struct
 from collections.abc import Callable
 
-from ..errors import AuthenticationError, HandshakeError, ProtocolError, VersionError
+from ..errors import AuthenticationError, HandshakeError, VersionError
 from .messages import Right, Role
 
 __all__ = ["KEY_BYTES", "LIMIT", "VERSION", "Dialled", "Dialling", "derive", "new_key"]
@@ -66,9 +66,7 @@ class Dialled:
         Source of the nonce.
     """
 
-    def __init__(
-        self, key: bytes, random: Callable[[int], bytes] = os.urandom
-    ) -> None:
+    def __init__(self, key: bytes, random: Callable[[int], bytes] = os.urandom) -> None:
         self._key = key
         self._hello = _HELLO.pack(_MAGIC, VERSION, random(32))
         self._received = b""
@@ -194,10 +192,3 @@ class Dialling:
 
 def _mac(key: bytes, label: bytes, said: bytes) -> bytes:
     return hmac.digest(key, b"async_plot " + label + b"\0" + said, hashlib.sha256)
-
-
-def check_key(key: bytes) -> bytes:
-    """Return a key of the right length, or raise `ProtocolError`."""
-    if len(key) != KEY_BYTES:
-        raise ProtocolError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
-    return key

@@ -7,7 +7,6 @@ import pytest
 from async_plot.errors import (
     AuthenticationError,
     HandshakeError,
-    ProtocolError,
     VersionError,
 )
 from async_plot.wire import handshake
@@ -139,14 +138,6 @@ def test_key_of_one_right_proves_no_other(held, asked):
     else:
         with pytest.raises(AuthenticationError):
             here.receive(proof)
-
-
-@pytest.mark.parametrize("length", [0, 31, 33])
-def test_key_has_32_bytes(length):
-    """A key of another length is no key."""
-    assert handshake.check_key(KEY) == KEY
-    with pytest.raises(ProtocolError, match="32 bytes"):
-        handshake.check_key(bytes(length))
 
 
 # -- what must fail ----------------------------------------------------------------
