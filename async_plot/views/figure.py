@@ -1,0 +1,423 @@
+"""A Plotter on any canvas: made, drawn, blitted. Knows no window and no network.
+
+What goes wrong in a user's class becomes a `Failure`, never an exception here: a
+viewer outlives the mistakes of what it draws.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.artist import Artist
+from matplotlib.transforms import Bbox, BboxBase
+
+from ..client import ReceivedFrame, decode_frame
+from ..errors import PlotterError
+from ..plotter import ByShape, Plotter
+from ..wire import messages, pickles
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Failure", "Painter", "load"]
+
+_MARGIN = 2  # pixels around the blitted part, for what antialiasing spills
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One exception in a plotter.
+
+    Attributes
+    ----------
+    plotter : str
+        Name of the plotter among the run's.
+    frame : int
+        Number of the frame that was being drawn; 0 while it was being made.
+    text : str
+        The traceback, without our own part of it.
+    """
+
+    plotter: str
+    frame: int
+    text: str
+
+    @property
+    def summary(self) -> str:
+        """The line that names the exception."""
+        lines = [line for line in self.text.splitlines() if line.strip()]
+        # What follows the name may be many lines long: take the first of them that
+        # stands at the margin, after the last frame of the stack.
+        for index in range(len(lines) - 1, -1, -1):
+            if lines[index].startswith("  "):
+                lines = lines[index + 1 :]
+                break
+        return lines[0].strip() if lines else "unknown failure"
+
+
+def load(code: messages.PlotterCode) -> type:
+    """Load the class that a calculation sent. Runs its code.
+
+    Returns
+    -------
+    type
+        The class; `ByShape` where the run has none.
+
+    Raises
+    ------
+    PlotterError
+        If it was pickled by another Python, or what it needs is missing here.
+    """
+    if not code.buffers:
+        return ByShape
+    ours = list(sys.version_info[:2])
+    if list(code.python) != ours:
+        raise PlotterError(
+            f"plotter {code.title} was sent by Python {_version(code.python)} and this "
+            f"viewer is Python {_version(ours)}, which cannot read it; draw with a "
+            f"class of your own: async-plot view --plotter file.py:{code.title}"
+        )
+    try:
+        loaded = pickles.load_plotter(code.buffers[0])
+    except Exception as error:  # of whatever its modules do when imported
+        raise PlotterError(
+            f"plotter {code.title} cannot be loaded in the viewer: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(loaded, type):
+        raise PlotterError(f"plotter {code.title} is no class but {loaded!r}")
+    return loaded
+
+
+class Painter:
+    """One plotter, made and drawn.
+
+    Parameters
+    ----------
+    name : str
+        Its name among the run's plotters.
+    new_figure : callable
+        ``new_figure()`` makes the figure that ``__init__`` is given, with a canvas.
+    after_draw : callable, optional
+        ``after_draw(canvas)`` is called when a canvas was drawn whole.
+
+    Attributes
+    ----------
+    figures : list of Figure
+        What it draws on, in the order of opening; those closed are taken out.
+    broken : Failure or None
+        Why it cannot draw at all.
+    shown : int
+        Frames drawn without a failure.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        new_figure: Callable[[], Figure],
+        after_draw: Callable[[Any], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.plotter: Any = None
+        self.broken: Failure | None = None
+        self.shown = 0
+        self._new_figure = new_figure
+        self._after_draw = after_draw or _nothing
+        self._sheets: list[_Sheet] = []
+        self._others: set[int] = set()  # numbers of figures that are not its own
+
+    @property
+    def figures(self) -> list[Figure]:
+        """What it draws on, without the figures that were closed."""
+        self._sheets = [sheet for sheet in self._sheets if not sheet.closed]
+        return [sheet.figure for sheet in self._sheets]
+
+    def make(self, plotter: type | Callable[[], type]) -> Failure | None:
+        """Make the plotter, and its figures.
+
+        Parameters
+        ----------
+        plotter : class, or callable
+            The class, or a function without arguments that loads it.
+
+        Returns
+        -------
+        Failure or None
+            Why it could not be made; the figure then shows the reason.
+        """
+        self._others = set(_open_figures())
+        given: list[Figure] = []
+        try:
+            kind = plotter if isinstance(plotter, type) else plotter()
+            if takes_figure(kind):
+                given.append(self._new_figure())
+                self._adopt(given[0])
+                self.plotter = kind(given[0])
+            else:
+                self.plotter = kind()
+            self._find_figures()
+            if not self._sheets:
+                # It opens its window when it draws: this one becomes pyplot's
+                # current figure, so that such a plotter draws into it.
+                self._adopt(self._new_figure())
+        except (Exception, SystemExit) as error:  # anything a user's class may do
+            self.broken = Failure(self.name, 0, _traceback(error))
+            self._find_figures()
+            for figure in self.figures[1:]:
+                _close(figure)
+            figure = self.figures[0] if self._sheets else self._new_figure()
+            if not self._sheets:
+                self._adopt(figure)
+            figure.clear()
+            write_message(figure, "This plotter could not be made", self.broken.summary)
+        return self.broken
+
+    def draw(self, frame: messages.Frame | ReceivedFrame) -> Failure | None:
+        """Draw a frame, and as much of the canvas as that needs.
+
+        Returns
+        -------
+        Failure or None
+            What went wrong; the next frame can be tried all the same.
+        """
+        try:
+            if not isinstance(frame, ReceivedFrame):
+                frame = decode_frame(frame)
+            if isinstance(self.plotter, ByShape):
+                self.plotter.number = frame.number
+            self._refresh(self.plotter.draw(*frame.args, **frame.kwargs))
+        except (Exception, SystemExit) as error:  # anything a user's class may do
+            return Failure(self.name, frame.number, _traceback(error))
+        self.shown += 1
+        return None
+
+    def draw_histories(self, histories: Mapping[str, tuple[Any, Any]]) -> None:
+        """Draw logged scalars, where a ready-made plotter has no frame to draw."""
+        if isinstance(self.plotter, ByShape) and not self.shown:
+            self.plotter.draw_histories(histories)
+            self._refresh(None)
+
+    # -- private ---------------------------------------------------------------
+
+    def _refresh(self, returned: Any) -> None:
+        self._find_figures()
+        artists = _artists(returned)
+        for sheet in list(self._sheets):
+            if not sheet.closed:
+                sheet.refresh([a for a in artists if _figure_of(a) is sheet.figure])
+
+    def _find_figures(self) -> None:
+        """Adopt the pyplot windows that were opened since the last look."""
+        known = {id(sheet.figure) for sheet in self._sheets}
+        for number, figure in _open_figures().items():
+            if number not in self._others and id(figure) not in known:
+                self._adopt(figure)
+
+    def _adopt(self, figure: Figure) -> None:
+        self._sheets.append(_Sheet(figure, self._after_draw))
+
+
+class _Sheet:
+    """One figure: its animated artists, and what lies behind them.
+
+    Blitting as `matplotlib.animation.FuncAnimation` does it: whatever is drawn
+    whole, by us, by a zoom or after a resize, leaves the animated artists out; the
+    result is kept, and for each frame put back and drawn over.
+    """
+
+    def __init__(self, figure: Figure, after_draw: Callable[[Any], None]) -> None:
+        self.figure = figure
+        self.closed = False
+        # Every change would else ask an interactive canvas for another drawing.
+        figure.stale_callback = None
+        self._after_draw = after_draw
+        self._animated: list[Artist] = []
+        self._behind: Any = None
+        self._size: tuple[float, ...] = ()
+        self._box: BboxBase | None = None
+        figure.canvas.mpl_connect("draw_event", self._drawn)
+        figure.canvas.mpl_connect("close_event", self._closed)
+
+    def refresh(self, artists: list[Artist]) -> None:
+        canvas: Any = self.figure.canvas
+        if not canvas.supports_blit:
+            artists = []
+        changed = set(artists) != set(self._animated)
+        if changed:
+            self._animate(artists)
+        if (
+            not artists
+            or changed
+            or self.figure.stale
+            or self._behind is None
+            or self._size != self._now()
+        ):
+            if changed or self.figure.stale or artists:
+                canvas.draw()
+                self._after_draw(canvas)
+            return
+        canvas.restore_region(self._behind)
+        self._draw_animated(canvas.get_renderer())
+        canvas.blit(self._box)
+
+    def _animate(self, artists: list[Artist]) -> None:
+        for artist in self._animated:
+            artist.set_animated(False)
+        for artist in artists:
+            artist.set_animated(True)
+        self._animated = sorted(artists, key=Artist.get_zorder)
+        self._behind = None
+
+    def _drawn(self, event: Any) -> None:
+        """Keep what was drawn, and put the animated artists on top of it."""
+        canvas: Any = self.figure.canvas
+        # What is saved is drawn whole, on a renderer of its own.
+        if not self._animated or canvas.is_saving() or event.canvas is not canvas:
+            return
+        self._box = self._extent()
+        self._size = self._now()
+        self._behind = canvas.copy_from_bbox(self._box)
+        self._draw_animated(event.renderer)
+
+    def _draw_animated(self, renderer: Any) -> None:
+        for artist in self._animated:
+            artist.draw(renderer)
+
+    def _extent(self) -> BboxBase:
+        """Where the animated artists can reach; less to copy is faster to blit."""
+        whole = self.figure.bbox
+        axes = []
+        for artist in self._animated:
+            if artist.axes is None or not artist.get_clip_on() or artist is artist.axes:
+                return whole
+            axes.append(artist.axes.bbox)
+        box = Bbox.union(axes).padded(_MARGIN)
+        x0, y0, x1, y1 = (round(value) for value in box.extents)
+        clipped = Bbox.intersection(Bbox.from_extents(x0, y0, x1, y1), whole)
+        return clipped if clipped is not None else whole
+
+    def _now(self) -> tuple[float, ...]:
+        return (*self.figure.bbox.size, self.figure.dpi)
+
+    def _closed(self, event: Any) -> None:
+        self.closed = True
+        self._behind = None
+
+
+# -- helpers -----------------------------------------------------------------------
+
+
+def takes_figure(plotter: type) -> bool:
+    """Whether ``__init__`` is given a figure; else it opens its own windows.
+
+    Raises
+    ------
+    PlotterError
+        If it asks for more.
+    """
+    try:
+        parameters = inspect.signature(plotter).parameters.values()
+    except (TypeError, ValueError):  # a class that tells nothing of itself
+        return issubclass(plotter, Plotter)
+    required = [
+        p
+        for p in parameters
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
+        names = ", ".join(p.name for p in required)
+        raise PlotterError(
+            f"{plotter.__qualname__}.__init__ asks for {names}; it is given one "
+            "matplotlib figure, or nothing"
+        )
+    if required:
+        return True
+    # Without a required one: only if it is plainly meant for a figure.
+    return any(p.name in ("figure", "fig") for p in parameters) or (
+        issubclass(plotter, Plotter)
+        and any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    )
+
+
+def write_message(figure: Figure, title: str, text: str) -> None:
+    """Write a title and a paragraph in the middle of an empty figure."""
+    dark = luminance(figure.get_facecolor()) < 0.4
+    colour, faint = ("white", "#c8ccd4") if dark else ("#202226", "#565b66")
+    style: dict[str, Any] = {"ha": "center", "parse_math": False, "usetex": False}
+    figure.text(0.5, 0.54, title, va="bottom", color=colour, size=13, **style)
+    figure.text(0.5, 0.5, text, va="top", color=faint, size=10, wrap=True, **style)
+
+
+def luminance(colour: Any) -> float:
+    """Relative luminance of a colour over white paper, 0 to 1."""
+    from matplotlib.colors import to_rgba
+
+    red, green, blue, alpha = to_rgba(colour)
+    value = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return value * alpha + 1 - alpha
+
+
+def _version(version: Iterable[int]) -> str:
+    return ".".join(map(str, version))
+
+
+def _artists(returned: Any) -> list[Artist]:
+    """Artists that ``draw`` returned, in a sequence or alone; else none."""
+    if returned is None:
+        return []
+    if isinstance(returned, Artist):
+        return [returned]
+    if not isinstance(returned, (list, tuple, set)):
+        return []
+    found: list[Artist] = []
+    for item in returned:
+        inner = _artists(item)
+        if not inner:
+            return []
+        found += inner
+    return list(dict.fromkeys(found))
+
+
+def _figure_of(artist: Artist) -> Any:
+    figure: Any = artist.figure
+    while figure is not None and (parent := getattr(figure, "figure", None)):
+        if parent is figure:
+            break
+        figure = parent
+    return figure
+
+
+def _open_figures() -> dict[int, Figure]:
+    """Number and figure of each pyplot window, without importing pyplot for it."""
+    if "matplotlib.pyplot" not in sys.modules:
+        return {}
+    from matplotlib._pylab_helpers import Gcf
+
+    return {number: manager.canvas.figure for number, manager in Gcf.figs.items()}
+
+
+def _close(figure: Figure) -> None:
+    with contextlib.suppress(Exception):  # a toolkit may refuse half-made windows
+        import matplotlib.pyplot as plt
+
+        plt.close(figure)
+
+
+def _traceback(error: BaseException) -> str:
+    """Write a traceback that begins in the user's code."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    if trace is None and isinstance(error, PlotterError):
+        return str(error)
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _nothing(canvas: Any) -> None:
+    pass

@@ -1,0 +1,172 @@
+"""What arrived for a view: received by a thread, taken by the one that draws.
+
+Of what may be superseded only the newest waits, so that a view which draws slowly
+finds the present and no backlog. Knows no toolkit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from ..client import Client
+from ..wire.messages import (
+    Frame,
+    Log,
+    Message,
+    Missed,
+    PlotterCode,
+    Scalars,
+    State,
+    Stats,
+    Welcome,
+)
+
+__all__ = ["Inbox"]
+
+_LOGS = 1000  # records that wait for a view that is busy
+
+
+class Inbox:
+    """Receives everything that a run says, in a thread.
+
+    Parameters
+    ----------
+    client : Client
+        The run; this is its only reader from now on.
+
+    Attributes
+    ----------
+    welcome : Welcome or None
+        The newest one.
+    codes : dict of {str: PlotterCode}
+        The plotters, by name.
+    frames : dict of {str: Frame}
+        The newest frame of each plotter that nobody has taken.
+    mid_step : dict of {str: Frame}
+        Frames that may be mid-step; a view shows them only where it has no other.
+    stats : dict of {str: Stats}
+        The newest of each plotter.
+    logs : deque of Log
+        Records that nobody has taken.
+    histories : dict of {str: (steps, values)}
+        Every logged scalar.
+    events : deque of Message
+        `Welcome`, `State` and `Missed`, in their order.
+    ended : bool
+        Nothing will come any more.
+    error : Exception or None
+        Why, if it is not that the run has ended.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.welcome: Welcome | None = None
+        self.codes: dict[str, PlotterCode] = {}
+        self.frames: dict[str, Frame] = {}
+        self.mid_step: dict[str, Frame] = {}
+        self.stats: dict[str, Stats] = {}
+        self.logs: deque[Log] = deque(maxlen=_LOGS)
+        self.histories: dict[str, tuple[Any, Any]] = {}
+        self.events: deque[Message] = deque()
+        self.ended = False
+        self.error: Exception | None = None
+        self._rung = False
+        self._reading, self._writing = socket.socketpair()
+        self._reading.setblocking(False)
+        self._writing.setblocking(False)
+        self._thread = threading.Thread(
+            target=self._receive, name="async_plot inbox", daemon=True
+        )
+        self._thread.start()
+
+    def fileno(self) -> int:
+        """Descriptor that is readable while something waits."""
+        return self._reading.fileno()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until something arrived; say whether it did."""
+        return bool(select.select([self._reading], [], [], max(0.0, seconds))[0])
+
+    def clear(self) -> None:
+        """Forget that something arrived; to be called before looking at it."""
+        with contextlib.suppress(BlockingIOError):
+            self._reading.recv(64)
+        self._rung = False  # last: a ring between the two would else be swallowed
+
+    def wait_for_plotters(self, seconds: float) -> bool:
+        """Wait until the plotters are known, or nothing will come any more."""
+        deadline = time.monotonic() + seconds
+        while not self.ready and not self.ended:
+            if not self.wait(deadline - time.monotonic()):
+                break
+            self.clear()
+        return self.ready
+
+    @property
+    def ready(self) -> bool:
+        """Whether the run has introduced itself and its plotters."""
+        welcome = self.welcome
+        return welcome is not None and all(n in self.codes for n in welcome.plotters)
+
+    def close(self, reason: str) -> None:
+        """Leave the run and end the thread."""
+        with contextlib.suppress(OSError):
+            self.client.close(reason)
+        self._thread.join(2.0)
+        self._reading.close()
+        self._writing.close()
+
+    # -- the thread ------------------------------------------------------------
+
+    def _receive(self) -> None:
+        try:
+            for message in self.client.messages():
+                self._sort(message)
+                self._ring()
+        except Exception as error:  # it is told by the view; a thread has no reader
+            self.error = error
+        finally:
+            self.ended = True
+            self._ring()
+
+    def _ring(self) -> None:
+        if not self._rung:
+            self._rung = True
+            with contextlib.suppress(OSError):  # full is rung; closed hears nothing
+                self._writing.send(b"\0")
+
+    def _sort(self, message: Message) -> None:
+        if isinstance(message, Frame):
+            slots = self.mid_step if message.mid_step else self.frames
+            slots[message.plotter] = message
+        elif isinstance(message, Stats):
+            self.stats[message.plotter] = message
+        elif isinstance(message, Log):
+            self.logs.append(message)
+        elif isinstance(message, Scalars):
+            self._extend(message)
+        elif isinstance(message, PlotterCode):
+            self.codes[message.plotter] = message
+        elif isinstance(message, (Welcome, State, Missed)):
+            if isinstance(message, Welcome):
+                self.welcome = message
+            self.events.append(message)
+
+    def _extend(self, message: Scalars) -> None:
+        steps, values = (
+            np.frombuffer(buffer, np.float64) for buffer in message.buffers
+        )
+        known = self.histories.get(message.name)
+        if known is not None and not message.whole:
+            steps = np.concatenate([known[0], steps])
+            values = np.concatenate([known[1], values])
+        # A new pair each time: the thread that draws may hold the one before.
+        self.histories[message.name] = steps.copy(), values.copy()

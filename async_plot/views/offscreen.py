@@ -1,0 +1,279 @@
+"""A run drawn without a screen, into memory or into a picture. Opens nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..client import Client
+from ..wire.messages import Frame, Opened, RunState, State, Trouble, Welcome
+from .figure import Failure, Painter, load
+from .inbox import Inbox
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["run"]
+
+SAVE_EVERY = 1.0  # seconds between two pictures
+
+
+def run(
+    client: Client,
+    *,
+    plotter: type | None = None,
+    save: str | os.PathLike[str] | None = None,
+    max_rate: float = 30.0,
+    inbox: Inbox | None = None,
+    on_drawn: Callable[[str, int], None] | None = None,
+) -> int:
+    """Draw a run off-screen until it ends.
+
+    Parameters
+    ----------
+    client : Client
+        The run.
+    plotter : class, optional
+        Draws instead of the run's own plotters.
+    save : path, optional
+        Picture to write: at most once a second, at the end, and never seen half
+        written. With several figures each gets ``-`` and its name after the stem.
+    max_rate : float, default: 30
+        Frames a second that are asked for at most, of each plotter.
+    inbox : Inbox, optional
+        Of that client, if it receives already.
+    on_drawn : callable, optional
+        ``on_drawn(plotter, number)`` is called after each frame drawn.
+
+    Returns
+    -------
+    int
+        Frames drawn, of all plotters.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory of `save` does not exist.
+    ValueError
+        If matplotlib cannot write pictures of that kind.
+    HandshakeError
+        If whatever listens at the run's address is not the run.
+    """
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("agg")
+    picture = _Picture(Path(save)) if save is not None else None
+    own = inbox is None
+    inbox = inbox or Inbox(client)
+    try:
+        drawer = _Drawer(inbox, plotter, max_rate, picture, on_drawn)
+        return drawer.run()
+    finally:
+        plt.close("all")
+        if own:
+            inbox.close("drawn")
+
+
+class _Drawer:
+    """The loop of one run."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        plotter: type | None,
+        max_rate: float,
+        picture: _Picture | None,
+        on_drawn: Callable[[str, int], None] | None,
+    ) -> None:
+        self._inbox = inbox
+        self._client = inbox.client
+        self._plotter = plotter
+        self._interval = 1 / max_rate
+        self._picture = picture
+        self._on_drawn = on_drawn
+        self._painters: dict[str, Painter] = {}
+        self._numbers: dict[str, int] = {}
+        self._wanting: set[str] = set()  # plotters that can take one more frame
+        self._next_at: dict[str, float] = {}  # from when on they may ask for it
+        self._introduced = False
+        self._histories: dict[str, Any] = {}
+        self._told: set[str] = set()
+
+    def run(self) -> int:
+        inbox = self._inbox
+        while not inbox.wait_for_plotters(1.0):
+            if inbox.ended:
+                self._end()
+                return 0
+        assert inbox.welcome is not None
+        for name in inbox.welcome.plotters:
+            self._painters[name] = self._make(name)
+        self._introduce()
+        try:
+            while not inbox.ended:
+                inbox.wait(self._pause())
+                inbox.clear()
+                self._take()
+                self._ask()
+                if self._picture is not None and self._picture.due():
+                    self._save()
+            self._take()
+        finally:  # also when Ctrl-C ends it
+            self._save()
+        self._end()
+        return sum(painter.shown for painter in self._painters.values())
+
+    def _make(self, name: str) -> Painter:
+        import matplotlib.pyplot as plt
+
+        code = self._inbox.codes[name]
+        painter = Painter(name, plt.figure)
+        failure = painter.make(self._plotter or (lambda: load(code)))
+        if failure is not None:
+            self._tell(failure)
+        return painter
+
+    def _introduce(self) -> None:
+        self._wanting = {n for n, p in self._painters.items() if p.broken is None}
+        self._ask()
+        self._client.say(Opened("off-screen"))
+
+    def _take(self) -> None:
+        inbox = self._inbox
+        while inbox.events:
+            message = inbox.events.popleft()
+            if isinstance(message, Welcome):
+                if self._introduced:  # connected again
+                    self._introduce()
+                self._introduced = True
+            elif isinstance(message, State) and message.state == RunState.LOST.value:
+                print(f"async_plot: the run is lost: {message.text}", flush=True)
+        for name, painter in self._painters.items():
+            frame = inbox.frames.pop(name, None)
+            if frame is None and not painter.shown:
+                frame = inbox.mid_step.pop(name, None)
+            if frame is not None and painter.broken is None:
+                self._draw(painter, frame)
+        histories = dict(inbox.histories)
+        if histories and histories != self._histories:
+            self._histories = histories
+            for painter in self._painters.values():
+                painter.draw_histories(histories)
+                if self._picture is not None:
+                    self._picture.changed = True
+
+    def _draw(self, painter: Painter, frame: Frame) -> None:
+        name, started = painter.name, time.monotonic()
+        on_grid = self._next_at.get(name, 0.0) + self._interval
+        self._next_at[name] = max(on_grid, started + self._interval / 2)
+        failure = painter.draw(frame)
+        if failure is not None:
+            self._tell(failure)
+        else:
+            self._numbers[name] = frame.number
+        self._wanting.add(name)
+        if self._picture is not None:
+            self._picture.changed = True
+        if self._on_drawn is not None:
+            self._on_drawn(name, frame.number)
+
+    def _ask(self) -> None:
+        now = time.monotonic()
+        for name in list(self._wanting):
+            if self._next_at.get(name, 0.0) <= now:
+                self._wanting.remove(name)
+                self._client.ready(name, self._numbers.get(name, 0))
+
+    def _pause(self) -> float:
+        """How long there is nothing to do unless something arrives."""
+        until = [self._next_at.get(name, 0.0) for name in self._wanting]
+        if self._picture is not None and self._picture.changed:
+            until.append(self._picture.next_at)
+        return min([1.0, *(at - time.monotonic() for at in until)])
+
+    def _tell(self, failure: Failure) -> None:
+        key = failure.text.rpartition("\n  ")[0] or failure.text
+        if key not in self._told and len(self._told) < 100:
+            self._told.add(key)
+            where = f"frame {failure.frame}" if failure.frame else "the plotter"
+            print(f"async_plot: {where} failed\n{failure.text}", flush=True)
+            self._client.say(Trouble(failure.plotter, failure.frame, failure.text))
+
+    def _save(self) -> None:
+        if self._picture is not None:
+            self._picture.write({name: p.figures for name, p in self._painters.items()})
+
+    def _end(self) -> None:
+        error = self._inbox.error
+        if error is not None:
+            raise error
+
+
+class _Picture:
+    """The file, or files, that figures are written to."""
+
+    def __init__(self, path: Path) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"there is no directory {path.parent}")
+        self._path = path
+        self._kind = path.suffix[1:].lower() or "png"
+        kinds = FigureCanvasAgg.get_supported_filetypes()
+        if self._kind not in kinds:
+            known = ", ".join(sorted(kinds))
+            raise ValueError(f"no picture can be written to {path}: known are {known}")
+        self._warned = False
+        self.changed = True
+        self.next_at = -math.inf
+
+    def due(self) -> bool:
+        """Whether one may be written now, and would differ."""
+        return self.changed and time.monotonic() >= self.next_at
+
+    def write(self, figures: dict[str, list[Figure]]) -> None:
+        """Write them; a full disk is said once and stops nothing."""
+        self.changed = False
+        several = sum(map(len, figures.values())) > 1
+        for name, group in figures.items():
+            for index, figure in enumerate(group, 1):
+                parts = [name, str(index) if len(group) > 1 else ""]
+                label = "-".join(part for part in parts if part) if several else ""
+                try:
+                    self._write(figure, label.replace(os.sep, "_"))
+                except Exception as error:  # of the disk, or of the user's artists
+                    if not self._warned:
+                        self._warned = True
+                        print(f"async_plot: {self._path}: {error!r}", flush=True)
+        self.next_at = time.monotonic() + SAVE_EVERY
+
+    def _write(self, figure: Figure, label: str) -> None:
+        path = self._path
+        if label:
+            path = path.with_name(f"{path.stem}-{label}{path.suffix}")
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            figure.savefig(temporary, format=self._kind)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _demo() -> None:
+    """Draw a run of one second into a picture."""
+    from ..server import Server
+
+    with Server(view=None, name="off-screen") as server:
+        for step in range(10):
+            server.update([0, 1, 2], [0, step, 1])
+        client = Client(server)
+    print(run(client, save="async-plot-off-screen.png"), "frames drawn")
+
+
+if __name__ == "__main__":
+    _demo()

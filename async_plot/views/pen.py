@@ -1,0 +1,266 @@
+"""A pen for the strip: words, pills and small lines as pixels. Knows nothing of runs.
+
+Texts are put together from words drawn before. Laying one out anew costs about a
+millisecond in current matplotlib, and a strip made of artists a fifth of a core.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends import backend_agg
+from matplotlib.colors import to_hex, to_rgb, to_rgba
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import BoxStyle
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D
+
+from .figure import luminance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["DPI", "Pen", "Region", "palette"]
+
+DPI = 100.0  # of a figure on a screen of ordinary resolution
+
+RendererAgg: Any = backend_agg.RendererAgg  # it has no types of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the strip that can be clicked.
+
+    Attributes
+    ----------
+    x0, x1, y0, y1 : float
+        Its edges, in the figure's pixels.
+    title, text : str
+        What a click shows.
+    """
+
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    title: str
+    text: str
+
+
+class Pen:
+    """Draws in pixels of an ordinary screen, whatever the figure's resolution.
+
+    Parameters
+    ----------
+    figure : Figure
+        Whose size and resolution to draw for.
+    colours : dict
+        As `palette` makes them.
+
+    Attributes
+    ----------
+    width, height : float
+        Size of the figure, in pixels of an ordinary screen.
+    regions : list of Region
+        What can be clicked, to be filled by whoever draws.
+    """
+
+    def __init__(self, figure: Figure, colours: dict[str, Any]) -> None:
+        self.colours = colours
+        self.dpi = float(figure.dpi)
+        self.ratio = self.dpi / DPI
+        self.width = figure.bbox.width / self.ratio
+        self.height = figure.bbox.height / self.ratio
+        self.regions: list[Region] = []
+        self._shapes = RendererAgg(
+            max(1, int(figure.bbox.width)), max(1, int(figure.bbox.height)), self.dpi
+        )
+        self._words: list[tuple[float, float, _Word, str]] = []
+
+    def text(
+        self, x: float, y: float, text: str, *, colour: str = "", bold: bool = False
+    ) -> float:
+        """Write a line from x on, and return where it ends."""
+        for part in _SPLIT.findall(text):
+            word = _word(part, bold, self.dpi)
+            self._words.append((x, y, word, colour or self.colours["ink"]))
+            x += word.advance / self.ratio
+        return x
+
+    def measure(self, text: str, *, bold: bool = False) -> float:
+        """Width of a line."""
+        words = (_word(part, bold, self.dpi) for part in _SPLIT.findall(text))
+        return sum(word.advance for word in words) / self.ratio
+
+    def elide(self, text: str, room: float, *, bold: bool = False) -> str:
+        """Shorten a text until it fits."""
+        parts = _SPLIT.findall(text)
+        widths = [_word(p, bold, self.dpi).advance / self.ratio for p in parts]
+        if sum(widths) <= room:
+            return text
+        room -= self.measure("…", bold=bold)
+        used = 0.0
+        for index, width in enumerate(widths):
+            if used + width > room:
+                # Into this word by its mean width, which is near enough to try.
+                part = parts[index]
+                fit = max(0, int(len(part) * (room - used) / width))
+                while fit and used + self.measure(part[:fit], bold=bold) > room:
+                    fit -= 1
+                kept = ("".join(parts[:index]) + part[:fit]).rstrip()
+                return f"{kept}…" if kept else ""
+            used += width
+        return text
+
+    def pill(self, x: float, y: float, text: str, colour: str) -> float:
+        """Write on a coloured ground with round corners; return where it ends."""
+        width, half = self.measure(text, bold=True) + 14, 8.0
+        corners = BoxStyle.Round(pad=0, rounding_size=4)
+        self._fill(corners(x, y - half, width, 2 * half, 1), colour)
+        self.text(x + 7, y, text, colour=self.colours["on_pill"], bold=True)
+        return x + width
+
+    def line(self, x: Any, y: Any, colour: str, width: float) -> None:
+        """Draw a line of that many pixels' width."""
+        context = self._shapes.new_gc()
+        context.set_foreground(colour)
+        context.set_linewidth(width * 72 / DPI)
+        context.set_joinstyle("round")
+        path = Path(np.stack([x, y], axis=1))
+        self._shapes.draw_path(context, path, Affine2D().scale(self.ratio))
+
+    def sparkline(self, x0: float, x1: float, y: float, values: Any) -> None:
+        """Draw a history into a small well."""
+        values = np.asarray(values, float)
+        if len(values) > 400:
+            # Peaks stay: each bin gives its smallest and its largest value.
+            bins = values[len(values) % 200 :].reshape(200, -1)
+            values = np.stack([bins.min(1), bins.max(1)], axis=1).ravel()
+        finite = values[np.isfinite(values)]
+        if len(finite) < 2:
+            return
+        low, high = float(finite.min()), float(finite.max())
+        half = 7.0
+        self._fill(
+            Path.unit_rectangle().transformed(
+                Affine2D().scale(x1 - x0, 2 * half + 2).translate(x0, y - half - 1)
+            ),
+            self.colours["well"],
+        )
+        scaled = (values - low) / (high - low) if high > low else values * 0 + 0.5
+        xs = np.linspace(x0 + 1, x1 - 1, len(values))
+        self.line(xs, y - half + 2 * half * scaled, self.colours["spark"], 1.2)
+
+    def image(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Everything drawn, as pixels."""
+        drawn = np.array(self._shapes.buffer_rgba())
+        height, width = drawn.shape[:2]
+        ground = np.array(to_rgb(self.colours["ground"])) * 255
+        alpha = drawn[..., 3:] / np.float32(255)
+        pixels = drawn[..., :3] * alpha + ground.astype(np.float32) * (1 - alpha)
+        for x, y, word, colour in self._words:
+            left = round(x * self.ratio) - word.left
+            top = height - round((y - 4.1) * self.ratio) - word.baseline
+            mask = word.mask
+            rows = slice(max(0, top), max(0, min(height, top + mask.shape[0])))
+            columns = slice(max(0, left), max(0, min(width, left + mask.shape[1])))
+            part = pixels[rows, columns]
+            mask = mask[rows.start - top :, columns.start - left :]
+            mask = mask[: part.shape[0], : part.shape[1]]
+            part += (np.array(to_rgb(colour), np.float32) * 255 - part) * mask
+        whole = np.full((height, width, 4), 255, np.uint8)
+        whole[..., :3] = np.rint(pixels)
+        return whole
+
+    def _fill(self, path: Path, colour: str) -> None:
+        context = self._shapes.new_gc()
+        context.set_linewidth(0)
+        context.set_foreground(colour)
+        to_pixels = Affine2D().scale(self.ratio)
+        self._shapes.draw_path(context, path, to_pixels, to_rgba(colour))
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word as pixels: coverage, where its origin is, and how far it reaches."""
+
+    advance: float
+    mask: Any
+    left: int
+    baseline: int
+
+
+# Digits stand alone, so that a counter needs no new word for each of its values.
+_SPLIT = re.compile(r"\d|\s|[^\d\s]{1,40}")
+_FONT = FontProperties(family=["DejaVu Sans"], size=8.2)
+_BOLD = FontProperties(family=["DejaVu Sans"], size=8.2, weight="bold")
+
+
+@functools.lru_cache(maxsize=4096)
+def _word(text: str, bold: bool, dpi: float) -> _Word:
+    font = _BOLD if bold else _FONT
+    size = font.get_size_in_points() * dpi / 72
+    left, up, down = math.ceil(size / 2), math.ceil(1.4 * size), math.ceil(0.6 * size)
+
+    def width(letters: str) -> float:
+        renderer = RendererAgg(1, 1, dpi)
+        return float(renderer.get_text_width_height_descent(letters, font, False)[0])
+
+    # Between two bars: what is told of a text alone is its ink, not its advance.
+    # In whole pixels, else the gaps within a number would differ.
+    advance = round(width(f"|{text}|") - width("||"))
+    if text.isspace():
+        return _Word(advance, np.zeros((0, 0, 1), np.float32), 0, 0)
+    renderer = RendererAgg(math.ceil(advance) + 2 * left, up + down, dpi)
+    renderer.draw_text(renderer.new_gc(), left, up, text, font, 0)
+    mask = np.array(renderer.buffer_rgba())[..., 3:] / np.float32(255)
+    return _Word(advance, mask, left, up)
+
+
+def palette(paper: Any) -> dict[str, Any]:
+    """Colours on that paper: Okabe and Ito's, told apart by the colour blind too."""
+    dark = luminance(paper) < 0.4
+    base = np.array(to_rgb(paper)) if luminance(paper) < 0.99 else np.ones(3)
+    pole = np.ones(3) if dark else np.zeros(3)
+
+    def mix(share: float) -> str:
+        red, green, blue = base + (pole - base) * share
+        return to_hex((float(red), float(green), float(blue)))
+
+    marks = {"running": "▶", "finished": "✔", "interrupted": "■", "failed": "✖"}
+    marks["lost"] = "?"
+    pills = (
+        {
+            "running": "#1fb58a",
+            "finished": "#56b4e9",
+            "interrupted": "#e69f00",
+            "failed": "#ff7f3f",
+            "lost": "#d79bc0",
+        }
+        if dark
+        else {
+            "running": "#007a59",
+            "finished": "#0067a8",
+            "interrupted": "#9a6500",
+            "failed": "#c04a00",
+            "lost": "#9a4a7c",
+        }
+    )
+    return {
+        "ground": mix(0.09 if dark else 0.045),
+        "rule": mix(0.25 if dark else 0.15),
+        "well": mix(0.15 if dark else 0.08),
+        "ink": mix(0.92 if dark else 0.87),
+        "faint": mix(0.66 if dark else 0.62),
+        "link": "#7cc4f0" if dark else "#0067a8",
+        "alarm": "#ff9a66" if dark else "#b84300",
+        "warning": "#f0b840" if dark else "#8a5a00",
+        "spark": "#56b4e9" if dark else "#0072b2",
+        "on_pill": "#101214" if dark else "#ffffff",
+        "states": {state: (marks[state], pills[state]) for state in marks},
+    }

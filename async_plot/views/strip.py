@@ -1,0 +1,384 @@
+"""The strip: how the run and its watching stand, drawn under the user's figure.
+
+`StripState` holds facts, `draw_strip` draws them with matplotlib on any figure, so
+one drawing serves Qt, Tk and a file. Knows no window, network or clock.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..wire.messages import RunState
+from .pen import DPI, Pen, Region, palette
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["StripState", "content", "draw_strip", "strip_height"]
+
+HANGING = 2.0  # seconds of one drawing from which on it is told
+SILENT = 5.0  # seconds without a frame from which on that is told
+
+
+@dataclass(slots=True)
+class StripState:
+    """Everything that the strip tells.
+
+    Attributes
+    ----------
+    name : str
+        Name of the run.
+    where : str
+        What tells this run from others, for when there is nothing else to say.
+    state, state_text : str
+        One of `RunState`'s values; a failed run's traceback, a lost one's reason.
+    ended_at : float
+        When it left ``"running"``, in seconds on the clock used throughout; 0 if
+        it runs.
+    frame, plotter : int, str
+        Number of the newest frame shown, 0 before the first, and its plotter where
+        there are several.
+    frame_at : float
+        When it was shown.
+    mid_step : bool
+        It may have been taken in the middle of a step.
+    shown, dropped, refused : int
+        Frames shown, passed over because newer ones were there, and not sent
+        because of their arguments.
+    lag : float or None
+        Seconds from the snapshot to the screen, of the newest frame.
+    overhead, budget : float or None, float
+        Share of the calculation's time that watching cost, and may cost.
+    failure, failure_title, failure_at : str, str, float
+        The newest traceback of a plotter, a line that names it, when it came.
+    failures : int
+        How many there were.
+    log, log_level, log_at : str, int, float
+        The newest log record, its level, when it came.
+    missed : int
+        Log records and the like that were too many for this viewer.
+    drawing, drawing_since : int, float
+        Frame that is being drawn, 0 if none, and since when.
+    scalars : dict of {str: (steps, values)}
+        Logged scalars.
+    """
+
+    name: str = ""
+    where: str = ""
+    state: str = RunState.RUNNING.value
+    state_text: str = ""
+    ended_at: float = 0.0
+    frame: int = 0
+    plotter: str = ""
+    frame_at: float = 0.0
+    mid_step: bool = False
+    shown: int = 0
+    dropped: int = 0
+    refused: int = 0
+    lag: float | None = None
+    overhead: float | None = None
+    budget: float = 0.01
+    failure: str = ""
+    failure_title: str = ""
+    failure_at: float = 0.0
+    failures: int = 0
+    log: str = ""
+    log_level: int = 20
+    log_at: float = 0.0
+    missed: int = 0
+    drawing: int = 0
+    drawing_since: float = 0.0
+    scalars: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def strip_height(state: StripState) -> int:
+    """Height that the strip wants, in pixels of an ordinary screen."""
+    return _EDGE * 2 + sum(row.height for row in _ROWS if row.wanted(state))
+
+
+def draw_strip(
+    figure: Figure, state: StripState, now: float, *, paper: Any = "white"
+) -> list[Region]:
+    """Fill a figure with the strip.
+
+    Parameters
+    ----------
+    figure : Figure
+        Emptied first; its size is taken as it is.
+    state : StripState
+        What to tell.
+    now : float
+        Seconds, on the clock of `state`.
+    paper : colour, default: "white"
+        Face colour of the user's figure; a dark one makes a dark strip.
+
+    Returns
+    -------
+    list of Region
+        What can be clicked.
+    """
+    pen = Pen(figure, palette(paper))
+    width, height = pen.width, pen.height
+    pen.line([0, width], [height - 0.5] * 2, pen.colours["rule"], 1.0)
+    y = height - _EDGE
+    for row in _ROWS:
+        if row.wanted(state) and y - row.height >= 0:
+            row.draw(pen, state, now, y - row.height / 2)
+            y -= row.height
+    figure.clear()
+    figure.set_facecolor(pen.colours["ground"])
+    figure.figimage(pen.image(), origin="upper")
+    return pen.regions
+
+
+def content(state: StripState, now: float) -> tuple[Any, ...]:
+    """All that a drawing would tell; equal means that none is needed."""
+    return (
+        state.name,
+        state.state,
+        tuple(_facts(state, now)),
+        _message(state, now),
+        tuple(
+            (name, len(values), float(values[-1]) if len(values) else None)
+            for name, (_, values) in state.scalars.items()
+        ),
+    )
+
+
+# -- rows --------------------------------------------------------------------------
+
+_EDGE = 4  # pixels above and below the rows
+_PAD = 10.0  # pixels at the left and right end
+_GAP = 14.0  # pixels between facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the strip; another kind of row is one more of these."""
+
+    height: int
+    wanted: Callable[[StripState], bool]
+    draw: Callable[[Pen, StripState, float, float], None]
+
+
+def _draw_head(pen: Pen, state: StripState, now: float, y: float) -> None:
+    """Draw the state in its colour, the name, and the facts at the right."""
+    mark, colour = pen.colours["states"].get(state.state, ("?", "#777777"))
+    word = f"{mark} {state.state}"
+    end = pen.pill(_PAD, y, word, colour)
+    left = end + 8
+    facts = _facts(state, now)
+    name = _one_line(state.name)
+    room = pen.width - _PAD - left
+    wanted = min(pen.measure(name, bold=True), 0.4 * room)
+    chosen: list[tuple[str, str]] = []
+    used = 0.0
+    # By weight; what has no room is left out, never drawn over something else.
+    for _, text, kind in sorted(facts, key=lambda fact: fact[0]):
+        size = pen.measure(text) + _GAP
+        if used + size > room - wanted:
+            break
+        chosen.append((text, kind))
+        used += size
+    order = {text: index for index, (_, text, _) in enumerate(facts)}
+    chosen.sort(key=lambda item: order[item[0]])
+    pen.text(left, y, pen.elide(name, room - used, bold=True), bold=True)
+    x = pen.width - _PAD - used + _GAP
+    for text, kind in chosen:
+        pen.text(x, y, text, colour=pen.colours[kind])
+        x += pen.measure(text) + _GAP
+
+
+def _facts(state: StripState, now: float) -> list[tuple[int, str, str]]:
+    """Weight, text and colour of each fact, in their order on the screen."""
+    facts: list[tuple[int, str, str]] = []
+    running = state.state == RunState.RUNNING.value
+    if state.frame:
+        where = f"{_one_line(state.plotter)} " if state.plotter else ""
+        facts.append((1, f"{where}frame {_count(state.frame)}", "ink"))
+        facts.append((4, f"{_count(state.shown)} shown", "faint"))
+        facts.append((5, f"{_count(state.dropped)} dropped", "faint"))
+    else:
+        facts.append((1, "no frame yet" if running else "no frame", "faint"))
+    weight, kind = (1, "alarm") if state.refused else (7, "faint")
+    facts.append((weight, f"{_count(state.refused)} refused", kind))
+    if state.failures:
+        plural = "s" if state.failures > 1 else ""
+        facts.append((2, f"{_count(state.failures)} failure{plural}", "alarm"))
+    if state.missed:
+        facts.append((6, f"{_count(state.missed)} lines missed", "faint"))
+    if running and state.frame:
+        age = now - state.frame_at
+        if age >= SILENT and not state.drawing:
+            facts.append((2, f"last frame {_duration(age)} ago", "ink"))
+        elif state.lag is not None:
+            facts.append((3, f"lag {_duration(state.lag)}", "faint"))
+    if state.overhead is not None:
+        cost = f"cost {_percent(state.overhead)} of {_percent(state.budget)}"
+        over = state.overhead > 1.2 * state.budget
+        facts.append((3, cost, "alarm" if over else "faint"))
+    return facts
+
+
+def _draw_message(pen: Pen, state: StripState, now: float, y: float) -> None:
+    """Draw the newest failure or the newest log line; the whole is a click away."""
+    kind, short, title, whole = _message(state, now)
+    if not short:
+        return
+    x = _PAD
+    if kind == "alarm":
+        x = pen.text(x, y, "▲", colour=pen.colours["alarm"]) + 6
+    hint = "click for all" if whole and pen.width >= 560 else ""
+    hint_room = pen.measure(hint) + _GAP if hint else 0.0
+    shown = pen.elide(short, pen.width - _PAD - x - hint_room)
+    pen.text(x, y, shown, colour=pen.colours[kind])
+    if hint:
+        pen.text(
+            pen.width - _PAD - pen.measure(hint), y, hint, colour=pen.colours["link"]
+        )
+    if whole:
+        half = 9 * pen.ratio
+        middle = y * pen.ratio
+        pen.regions.append(
+            Region(0, pen.width * pen.ratio, middle - half, middle + half, title, whole)
+        )
+
+
+def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
+    """Kind, short text, title and whole text of what most needs to be read."""
+    seconds = now - state.drawing_since
+    if state.drawing and seconds >= HANGING:
+        text = f"drawing frame {_count(state.drawing)} for {seconds:.0f} s"
+        return "warning", text, "", ""
+    if state.state == RunState.FAILED.value:
+        text = state.state_text
+        return "alarm", _last_line(text), "The calculation failed", text
+    if state.state == RunState.LOST.value:
+        reason = _one_line(state.state_text) or "the calculation left no word"
+        # What the run's last words do not explain, the failure of a plotter may.
+        return "warning", f"{reason}; this is its last frame", "", ""
+    recent = state.failure and now - state.failure_at < 30.0
+    if state.failure and (recent or state.failure_at >= state.log_at):
+        title = state.failure_title
+        return "alarm", _one_line(title), title, state.failure
+    if state.mid_step:
+        return "warning", "this frame may be from the middle of a step", "", ""
+    if state.log:
+        kind = (
+            "alarm"
+            if state.log_level >= 40
+            else ("warning" if state.log_level >= 30 else "faint")
+        )
+        return kind, _one_line(state.log), "Log of the calculation", state.log
+    return "faint", _one_line(state.where), "", ""
+
+
+def _draw_scalars(pen: Pen, state: StripState, now: float, y: float) -> None:
+    """Draw the newest value of each scalar, and its history as a small line."""
+    total = len(state.scalars)
+    room = pen.width - 2 * _PAD
+    count = max(1, min(6, total, int(room // 130)))
+    names = list(state.scalars)[:count]
+    cell = room / count
+    for index, name in enumerate(names):
+        _, values = state.scalars[name]
+        left = _PAD + index * cell
+        right = left + cell - _GAP
+        more = total - count if index == count - 1 else 0
+        if more:
+            text = f"+{more}"
+            right -= pen.measure(text) + 6
+            pen.text(right + 6, y, text, colour=pen.colours["faint"])
+        value = _value(values[-1]) if len(values) else "-"
+        label = pen.elide(_one_line(name), 0.4 * (right - left))
+        x = pen.text(left, y, label, colour=pen.colours["faint"]) + 5
+        x = pen.text(x, y, value) + 8
+        if right - x >= 24:
+            pen.sparkline(x, min(right, x + 160), y, values)
+
+
+_ROWS = (
+    _Row(20, lambda state: True, _draw_head),
+    _Row(18, lambda state: True, _draw_message),
+    _Row(22, lambda state: bool(state.scalars), _draw_scalars),
+)
+
+
+# -- words -------------------------------------------------------------------------
+
+
+def _count(number: int) -> str:
+    """Write a count with narrow gaps between the thousands."""
+    return f"{number:,}".replace(",", "\u2009") if number < 10**9 else f"{number:.3g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 0.0995:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.00095 else "< 1 ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    if percent and percent < 0.01:
+        return "< 0.01 %"
+    return f"{percent:.2g} %" if percent < 99.5 else f"{percent:.0f} %"
+
+
+def _value(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else str(float(value))
+
+
+def _one_line(text: str) -> str:
+    """Put a text on one line, without what a font cannot show."""
+    text = " ".join(text.split())[:1000]
+    return "".join(
+        c if unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
+        for c in text
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return _one_line(lines[-1]) if lines else "it left no traceback"
+
+
+def _demo() -> None:
+    """Show the strip in every state, light and dark."""
+    import matplotlib.pyplot as plt
+
+    steps = np.arange(300.0)
+    for paper in ("white", "#15181d"):
+        for state in RunState:
+            shown = StripState(
+                name="demo",
+                state=state.value,
+                state_text="ZeroDivisionError: division by zero",
+                frame=12345,
+                frame_at=9.99,
+                shown=512,
+                dropped=11833,
+                lag=0.012,
+                overhead=0.004,
+                log="step 12345: residual 1.3e-9",
+                scalars={"energy": (steps, np.exp(-steps / 90))},
+            )
+            figure = plt.figure(figsize=(8, strip_height(shown) / DPI), dpi=DPI)
+            draw_strip(figure, shown, 10.0, paper=paper)
+    plt.show()
+
+
+if __name__ == "__main__":
+    _demo()

@@ -1,0 +1,443 @@
+"""The window: a run's figures, live, with the strip under the first one.
+
+Everything here happens in the GUI's thread, between its own events: a thread
+receives (`Inbox`), and the event loop stays free for zoom, pan and resize while no
+frame comes. Knows no socket and no toolkit by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..client import Client
+from ..wire.messages import (
+    Frame,
+    Missed,
+    Opened,
+    RunState,
+    State,
+    Trouble,
+    Welcome,
+)
+from . import toolkits
+from .figure import Failure, Painter, load
+from .inbox import Inbox
+from .overdue import Alarm, Watchdog
+from .strip import StripState
+from .stripcanvas import StripCanvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["show"]
+
+STRIP_EVERY = 0.25  # seconds between two drawings of the strip
+QUICK = 0.02  # seconds; a drawing shorter than this may be one behind the newest frame
+_TROUBLES = 100  # different tracebacks that are told to the calculation
+
+
+def show(
+    client: Client,
+    *,
+    plotter: type | None = None,
+    max_rate: float = 30.0,
+    launched: bool = False,
+    inbox: Inbox | None = None,
+    on_drawn: Callable[[str, int], None] | None = None,
+) -> int:
+    """Show a run in windows until the user has closed them all.
+
+    Where no window can be opened the run is drawn off-screen.
+
+    Parameters
+    ----------
+    client : Client
+        The run.
+    plotter : class, optional
+        Draws instead of the run's own plotters.
+    max_rate : float, default: 30
+        Frames a second that are asked for at most, of each plotter; ``math.inf``
+        is as fast as they can be drawn.
+    launched : bool, default: False
+        Whether the run launched this view: then its ``on_exit`` is obeyed.
+    inbox : Inbox, optional
+        Of that client, if it receives already.
+    on_drawn : callable, optional
+        ``on_drawn(plotter, number)`` is called after each frame drawn: a way to
+        count them.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 if there was nothing to show.
+    """
+    inbox = inbox or Inbox(client)
+    reason = "no window"
+    try:
+        while not inbox.wait_for_plotters(1.0):
+            if inbox.ended:
+                why = inbox.error or "the run is gone and left nothing to show"
+                print(f"async_plot: {why}", flush=True)
+                return 1
+        if not toolkits.choose_backend():
+            from . import offscreen
+
+            offscreen.run(
+                client,
+                plotter=plotter,
+                max_rate=max_rate,
+                inbox=inbox,
+                on_drawn=on_drawn,
+            )
+            return 0
+        with _own_pyplot():
+            _Window(inbox, plotter, max_rate, launched, on_drawn).run()
+        reason = "window closed"
+        return 0
+    finally:
+        inbox.close(reason)
+
+
+@dataclass(slots=True)
+class _Pane:
+    """One plotter, and when it gets its next frame."""
+
+    painter: Painter
+    asked: bool = False
+    next_at: float = 0.0  # from when on the next frame may be asked for
+    cost: float = float("inf")  # seconds of the last drawing
+    number: int = 0  # newest frame shown
+
+
+class _Window:
+    """The windows of one run."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        plotter: type | None,
+        max_rate: float,
+        launched: bool,
+        on_drawn: Callable[[str, int], None] | None,
+    ) -> None:
+        assert inbox.welcome is not None
+        self._inbox = inbox
+        self._client = inbox.client
+        self._welcome = inbox.welcome
+        self._interval = 1 / max_rate
+        self._launched = launched
+        self._on_drawn = on_drawn
+        self._state = StripState(
+            name=self._welcome.name,
+            where=_where(self._welcome),
+            budget=self._welcome.overhead,
+        )
+        self._toolkit: Any = None
+        self._drawing = False
+        self._again = False
+        self._over = False
+        self._whole: set[str] = set()  # plotters that have a frame from between steps
+        self._introduced = False
+        self._troubles: set[str] = set()
+        self._shown_windows: set[int] = set()
+        self._drawn_histories: dict[str, Any] = {}
+        self._panes = {
+            name: self._make(name, plotter) for name in self._welcome.plotters
+        }
+        self._strip: StripCanvas | None = None
+        self._alarm = Alarm(self._overdue)
+        self._watchdog = Watchdog(self._state, self._hung)
+
+    def run(self) -> None:
+        """Open the windows and serve them until they are closed."""
+        first = self._figures()[0]
+        manager: Any = first.canvas.manager
+        self._toolkit = toolkits.of(manager)
+        try:
+            self._strip = StripCanvas(manager, self._toolkit)
+            self._refresh_strip()
+            self._show_windows()
+            for pane in self._panes.values():
+                self._ask(pane)
+            first.canvas.flush_events()
+            self._client.say(Opened("window"))
+            self._toolkit.watch(self._inbox.fileno(), self._arrived)
+            self._toolkit.later(0, self._arrived)
+            self._toolkit.later(STRIP_EVERY, self._tick)
+            self._watchdog.start()
+            if self._figures():
+                type(manager).start_main_loop()
+        finally:
+            self._watchdog.stop()
+            self._alarm.stop()
+            self._toolkit.end()
+            _close_all()
+
+    # -- making ----------------------------------------------------------------
+
+    def _make(self, name: str, plotter: type | None) -> _Pane:
+        code = self._inbox.codes[name]
+        title = name or (code.title if plotter is None else plotter.__name__)
+        pane = _Pane(Painter(name, lambda: self._new_figure(title), self._after_draw))
+        failure = pane.painter.make(plotter or (lambda: load(code)))
+        if failure is not None:
+            self._tell(failure, "the plotter could not be made")
+        return pane
+
+    def _new_figure(self, title: str) -> Figure:
+        import matplotlib.pyplot as plt
+
+        figure = plt.figure()
+        manager: Any = figure.canvas.manager
+        run = self._welcome.name
+        manager.set_window_title(f"{run}: {title}" if title else run)
+        return figure
+
+    def _after_draw(self, canvas: Any) -> None:
+        if self._toolkit is not None:
+            self._toolkit.drawn(canvas)
+
+    def _figures(self) -> list[Figure]:
+        return [f for pane in self._panes.values() for f in pane.painter.figures]
+
+    def _show_windows(self) -> None:
+        """Show the windows that have not been shown; never one a second time."""
+        for figure in self._figures():
+            if id(figure) not in self._shown_windows:
+                self._shown_windows.add(id(figure))
+                figure.canvas.mpl_connect("close_event", self._closed)
+                manager: Any = figure.canvas.manager
+                manager.show()
+
+    def _closed(self, event: Any) -> None:
+        if self._strip is not None and event.canvas.manager is self._strip.manager:
+            self._strip = None
+        # Later: its painter, which takes the figure out, may hear of it after us.
+        self._toolkit.later(0, self._quit_if_alone)
+
+    def _quit_if_alone(self) -> None:
+        if not self._figures():
+            self._toolkit.quit()
+
+    # -- what arrives ----------------------------------------------------------
+
+    def _arrived(self) -> None:
+        """Take what the inbox holds. Nothing may be raised into an event loop."""
+        try:
+            self._inbox.clear()
+            if self._drawing:  # a plotter runs the event loop inside its draw
+                self._again = True
+                return
+            self._take_events()
+            self._take_frames()
+            self._take_histories()
+            if self._inbox.ended and not self._over:
+                self._over = True
+                self._finish()
+        except Exception:
+            # Ours, so it goes where a developer looks: the viewer's log.
+            traceback.print_exc()
+
+    def _take_events(self) -> None:
+        state, inbox = self._state, self._inbox
+        while inbox.logs:
+            record = inbox.logs.popleft()
+            state.log, state.log_level = record.text, record.level
+            state.log_at = time.monotonic()
+        for stats in list(inbox.stats.values()):
+            state.overhead = stats.overhead
+        state.refused = sum(stats.refused for stats in list(inbox.stats.values()))
+        state.scalars = dict(inbox.histories)
+        while inbox.events:
+            message = inbox.events.popleft()
+            if isinstance(message, Missed):
+                state.missed += message.count
+            elif isinstance(message, State):
+                state.state, state.state_text = message.state, message.text
+                state.ended_at = time.monotonic()
+            elif isinstance(message, Welcome) and self._introduced:
+                state.state, state.state_text = RunState.RUNNING.value, ""
+                self._client.say(Opened("window"))
+                for pane in self._panes.values():
+                    pane.asked = False
+                    self._ask(pane)
+            else:
+                self._introduced = True
+
+    def _take_frames(self) -> None:
+        inbox = self._inbox
+        for name, pane in self._panes.items():
+            frame = inbox.frames.pop(name, None)
+            if frame is not None:
+                self._whole.add(name)
+                self._draw(pane, frame)
+            mid_step = inbox.mid_step.pop(name, None)
+            if mid_step is not None and name not in self._whole:
+                self._draw(pane, mid_step)
+        if self._again:
+            self._again = False
+            self._toolkit.later(0, self._arrived)
+
+    def _take_histories(self) -> None:
+        """Let a ready-made plotter without frames draw the logged scalars."""
+        histories = dict(self._inbox.histories)
+        if histories and histories != self._drawn_histories and not self._state.frame:
+            self._drawn_histories = histories
+            for pane in self._panes.values():
+                if pane.painter.broken is None and pane.painter.figures:
+                    pane.painter.draw_histories(histories)
+
+    def _finish(self) -> None:
+        state, error = self._state, self._inbox.error
+        if state.state == RunState.RUNNING.value:
+            state.state = RunState.LOST.value
+            state.state_text = str(error) if error else ""
+            state.ended_at = time.monotonic()
+        closes = self._launched and self._welcome.on_exit == "close"
+        if closes and state.state != RunState.LOST.value:
+            _close_all()
+            self._toolkit.quit()
+        self._refresh_strip()
+
+    # -- frames ----------------------------------------------------------------
+
+    def _ask(self, pane: _Pane) -> None:
+        """Ask for one more frame, at its time."""
+        if pane.asked or pane.painter.broken is not None or not pane.painter.figures:
+            return
+        pane.asked = True
+        wait = pane.next_at - time.monotonic()
+        if wait > 0.001:
+            self._toolkit.later(wait, lambda: self._ask_now(pane))
+        else:
+            self._ask_now(pane)
+
+    def _ask_now(self, pane: _Pane) -> None:
+        self._client.ready(pane.painter.name, pane.number)
+
+    def _draw(self, pane: _Pane, frame: Frame) -> None:
+        painter, state = pane.painter, self._state
+        if painter.broken is not None or not painter.figures:
+            return
+        pane.asked = False
+        started = time.monotonic()
+        # On a grid of instants, so that the way to and fro does not add up.
+        pane.next_at = max(pane.next_at + self._interval, started + self._interval / 2)
+        if self._interval < pane.cost < QUICK:
+            # The next frame comes while this one is drawn: it is as old as one
+            # drawing takes, which nobody sees, and the canvas never waits.
+            self._ask(pane)
+        state.drawing, state.drawing_since = frame.number, started
+        self._drawing = True
+        self._alarm.start()
+        try:
+            failure = painter.draw(frame)
+        finally:
+            self._alarm.stop()
+            self._drawing = False
+            state.drawing = 0
+        now = time.monotonic()
+        pane.cost = now - started
+        if failure is not None:
+            self._tell(failure, f"draw failed at frame {frame.number}")
+        else:
+            self._count(pane, frame, now)
+        self._show_windows()
+        self._ask(pane)
+        if self._on_drawn is not None:
+            self._on_drawn(painter.name, frame.number)
+
+    def _count(self, pane: _Pane, frame: Frame, now: float) -> None:
+        state = self._state
+        if pane.number:
+            state.dropped += max(0, frame.number - pane.number - 1)
+        pane.number = state.frame = frame.number
+        state.plotter = pane.painter.name if len(self._panes) > 1 else ""
+        state.frame_at, state.mid_step = now, frame.mid_step
+        state.shown += 1
+        # Clocks of two machines may differ by more than a lag.
+        here = re.sub(r"[^\w.-]", "_", socket.gethostname())
+        lag = time.time() - frame.time
+        state.lag = max(0.0, lag) if self._welcome.host == here else None
+
+    # -- what goes wrong -------------------------------------------------------
+
+    def _tell(self, failure: Failure, what: str) -> None:
+        """Show a failure in the strip, print it, and tell the calculation's log."""
+        state = self._state
+        state.failure = failure.text
+        state.failure_title = f"{what}: {failure.summary}"
+        state.failure_at = time.monotonic()
+        state.failures += 1
+        # The line numbers tell one failure from another, the values in it do not.
+        key = failure.text.rpartition("\n  ")[0] or failure.text
+        if key not in self._troubles and len(self._troubles) < _TROUBLES:
+            self._troubles.add(key)
+            print(f"async_plot: {what}\n{failure.text}", flush=True)
+            self._client.say(Trouble(failure.plotter, failure.frame, failure.text))
+
+    def _overdue(self) -> None:
+        """Repaint the strip while a drawing goes on; called by the alarm."""
+        if self._strip is not None:
+            self._strip.refresh(self._state, now=True)
+
+    def _hung(self, number: int, seconds: float, stack: str) -> None:
+        """Tell of a drawing that does not return; called by the watchdog."""
+        text = f"draw has not returned for {seconds:.0f} s; it is here:\n{stack}"
+        print(f"async_plot: frame {number}: {text}", flush=True)
+        self._client.say(Trouble(self._state.plotter, number, text))
+
+    # -- the strip -------------------------------------------------------------
+
+    def _tick(self) -> None:
+        try:
+            self._refresh_strip()
+        except Exception:  # see `_arrived`
+            traceback.print_exc()
+        self._toolkit.later(STRIP_EVERY, self._tick)
+
+    def _refresh_strip(self) -> None:
+        if self._strip is not None:
+            self._strip.refresh(self._state)
+
+
+# -- pyplot ------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _own_pyplot() -> Any:
+    """Keep pyplot from showing, raising and waiting: windows are opened here.
+
+    A plotter that opens its own windows may call ``show`` as it would in a script;
+    that would wait for ever.
+    """
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    shown, interactive = plt.show, matplotlib.is_interactive()
+    matplotlib.interactive(False)
+    with matplotlib.rc_context({"figure.raise_window": False}):
+        plt.show = lambda *args, **kwargs: None
+        try:
+            yield
+        finally:
+            plt.show = shown
+            matplotlib.interactive(interactive)
+
+
+def _close_all() -> None:
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def _where(welcome: Welcome) -> str:
+    started = time.strftime("%d %b %H:%M", time.localtime(welcome.started))
+    return f"process {welcome.pid} on {welcome.host}, since {started}"
