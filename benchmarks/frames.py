@@ -31,13 +31,13 @@ __all__ = ["measure"]
 
 SHARE = 0.9  # of the bare loop
 BLITTED = {"QtAgg": 5.0, "TkAgg": 3.0}  # times the bare loop that draws all
-SEGMENT = 1.0  # seconds
+SEGMENT = 1.0  # seconds; in a smoke test a fifth
 NAMES = {"Agg": "off-screen", "QtAgg": "Qt window", "TkAgg": "Tk window"}
 
 
 def measure(smoke: bool = False) -> Iterator[Row]:
     """Measure each canvas, drawn whole and blitted."""
-    pairs = 1 if smoke else 7
+    pairs, segment = (1, SEGMENT / 5) if smoke else (7, SEGMENT)
     with _display() as display:
         for backend in ("Agg",) if smoke else NAMES:
             if backend != "Agg" and not display:
@@ -46,13 +46,13 @@ def measure(smoke: bool = False) -> Iterator[Row]:
             if backend == "QtAgg" and not installed("PySide6-Essentials"):
                 yield Row(f"{NAMES[backend]}: left out, no Qt", measured="-")
                 continue
-            yield from _rows(backend, display, pairs)
+            yield from _rows(backend, display, pairs, segment)
 
 
-def _rows(backend: str, display: str, pairs: int) -> Iterator[Row]:
+def _rows(backend: str, display: str, pairs: int, segment: float) -> Iterator[Row]:
     for blitted in (False, True) if backend in BLITTED else (False,):
         ratio, found, floor = isolated(
-            _measured, backend, display, blitted, pairs, timeout=90
+            _measured, backend, display, blitted, pairs, segment, timeout=90
         )
         least = BLITTED[backend] if blitted else SHARE
         what = "blitted" if blitted else "drawn"
@@ -67,7 +67,7 @@ def _rows(backend: str, display: str, pairs: int) -> Iterator[Row]:
 
 
 def _measured(
-    backend: str, display: str, blitted: bool, pairs: int
+    backend: str, display: str, blitted: bool, pairs: int, segment: float
 ) -> tuple[float, float, float]:
     from async_plot import Server
 
@@ -80,6 +80,7 @@ def _measured(
         ours, theirs = context.Pipe()
         bare = context.Process(target=_bare, args=(backend, theirs), daemon=True)
         bare.start()
+        stack.callback(bare.kill)
         plotter = BlittedLine if blitted else Line
         server = stack.enter_context(Server(plotter, view=None, overhead=1))
         server.update(x, x)
@@ -94,12 +95,12 @@ def _measured(
         def watched() -> float:
             _update(server, x, 0.2)
             before, start = _drawn(server), time.monotonic()
-            _update(server, x, SEGMENT)
+            _update(server, x, segment)
             return (_drawn(server) - before) / (time.monotonic() - start)
 
         def alone() -> float:
             time.sleep(0.1)  # the viewer is done with its last frame
-            ours.send(SEGMENT)
+            ours.send(segment)
             return float(ours.recv())
 
         watched(), alone()

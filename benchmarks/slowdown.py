@@ -44,12 +44,15 @@ def measure(smoke: bool = False) -> Iterator[Row]:
 def _ours(loop: str, kind: str, pairs: int) -> Iterator[Row]:
     base, added, error, hot, shown = isolated(_measured, loop, kind, pairs, timeout=180)
     allowed = hot + BUDGET * base * (ON + OFF) / ON
+    reached: bool | None = added - 2 * error <= allowed
+    if 2 * error > max(allowed, 0.02 * base):
+        reached = None  # the machine was too busy to tell
     yield Row(
         f"slowdown of a {seconds(base)} {loop} loop",
         f"<= +{seconds(allowed)}",
         f"+{seconds(added)} +- {seconds(error)}, {shown} drawn",
         1 + added / base,
-        added - 2 * error <= allowed,
+        reached,
         values={
             "iteration": base,
             "added": added,
@@ -81,7 +84,7 @@ def _measured(
         )
         empty = Empty()
         run(empty.update, OFF)
-        run(server.update, 1.0)
+        run(server.update, 1.0 if pairs > 5 else OFF)
         if not server.viewers:
             raise RuntimeError("no viewer")
         off = [_time(run, empty.update, OFF)]
@@ -185,13 +188,14 @@ def _split_step(update: Update, budget: float) -> tuple[int, float]:
     k = 2 * np.pi * np.fft.fftfreq(points, 20 / points)
     step = 1e-2
     kinetic = np.exp(-0.5j * step * (k[:, None] ** 2 + k[None, :] ** 2))
-    potential = np.exp(-0.5j * step * (x[:, None] ** 2 + x[None, :] ** 2))
+    potential = np.exp(-0.25j * step * (x[:, None] ** 2 + x[None, :] ** 2))
     wave = np.exp(-((x[:, None] - 2) ** 2) - x[None, :] ** 2).astype(complex)
     count, start = 0, now()
     end = start + budget * 1e9
     while True:
         wave *= potential
         wave = np.fft.ifft2(kinetic * np.fft.fft2(wave))
+        wave *= potential
         count += 1
         update(np.abs(wave))
         if (time := now()) >= end:

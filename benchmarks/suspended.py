@@ -41,7 +41,7 @@ NOISE, PLUS = 1.5, 5e-3
 
 def measure(smoke: bool = False) -> Iterator[Row]:
     """Measure ourselves for a minute, the rivals for three seconds each."""
-    length = 3.0 if smoke else 60.0
+    length = 2.0 if smoke else 60.0
     growth, frames, with_it, without, ends = isolated(
         _ours, length, 1 if smoke else 5, timeout=4 * length + 60
     )
@@ -89,11 +89,10 @@ def _minute(length: float) -> tuple[Any, ...]:
     from async_plot import Server
 
     frame = np.linspace(0, 1, FRAME // 8)
-    # A third of the time without a viewer, else the moments are not compared.
     with Server(view=None) as server:
-        without, _ = _calls(server.update, frame, length)
+        without, _ = _calls(server.update, frame, length / 3)
         with _viewer(server) as receiver:
-            _calls(server.update, frame, min(2.0, length))  # all memory is warm
+            _calls(server.update, frame, length / 10)  # all memory is warm
             os.kill(receiver.process.pid, signal.SIGSTOP)
             time.sleep(0.1)
             before = _resident()
