@@ -188,7 +188,7 @@ class Server(Feed):
         self._begin = self.start if single else self._which
         if self._inert:
             self._silence_all()
-        _servers.add(self)
+        _remember(self)
 
     # -- the loop --------------------------------------------------------------
 
@@ -290,13 +290,15 @@ class Server(Feed):
         """
         if self._starting or self._ended or self._inert:
             return self
-        self._starting = True
         try:
+            self._starting = True
             self._start()
         except BaseException as error:
             # Also when Ctrl-C comes here: nothing half open stays behind, and a
             # later call may try again.
             self._undo_start(error)
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None  # a clean-up hid it
             if not _is_shortage(error):
                 raise
             # No plot is worth a calculation, and this is not its fault.
@@ -350,7 +352,7 @@ class Server(Feed):
     @property
     def address(self) -> tuple[str, int] | None:
         """Host and port it listens on; None before the start and after the end."""
-        return self._run.address if self._run is not None else None
+        return self._run.address if self._run and not self._ended else None
 
     @property
     def connection_file(self) -> Path | None:
@@ -509,7 +511,6 @@ class Server(Feed):
         finally:
             # Also after an impatient second Ctrl-C: the thread ends by itself.
             self._counts = self.stats
-            self._ended = True
             publisher.abandoned = True
             if publisher.done:
                 publisher.notice.close()
@@ -518,7 +519,8 @@ class Server(Feed):
                 self._launched.let_go()
             if self._run is not None:
                 with contextlib.suppress(OSError):
-                    self._run = runs.end(self._run, state.value)
+                    runs.end(self._run, state.value)
+            self._ended = True  # last: a repeated call does what was broken off
 
     def _last_snapshots(self, *, clean: bool) -> list[Snapshot]:
         made = [feed.last_snapshot(clean=clean) for feed in self._feeds.values()]
@@ -723,11 +725,24 @@ def _state_of(error: BaseException | None) -> tuple[RunState, str]:
 
 # -- fork and exit -----------------------------------------------------------------
 
-_servers: weakref.WeakSet[Server] = weakref.WeakSet()
+# No `WeakSet`: its callback would run at any moment, and swallow a Ctrl-C there.
+_servers: dict[int, weakref.ref[Server]] = {}
+
+
+def _remember(server: Server) -> None:
+    for number, known in list(_servers.items()):
+        if known() is None:
+            _servers.pop(number, None)
+    _servers[id(server)] = weakref.ref(server)
+
+
+def _remembered() -> list[Server]:
+    known = [server() for server in list(_servers.values())]
+    return [server for server in known if server is not None]
 
 
 def _after_fork() -> None:
-    for server in list(_servers):
+    for server in _remembered():
         server._forked()
     _servers.clear()
 
@@ -737,7 +752,7 @@ def _at_exit() -> None:
     # the exception that ended the main script, but also every one of a prompt.
     error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
     state, text = _state_of(error)
-    for server in list(_servers):
+    for server in _remembered():
         with contextlib.suppress(KeyboardInterrupt):
             server._finish(state, text, clean=state is RunState.FINISHED)
     launch.release()

@@ -77,7 +77,7 @@ class Launched:
 
     def let_go(self) -> None:
         """Leave the viewer to itself."""
-        if self._process.poll() is None:
+        if self._process.poll() is None and self._process not in _released:
             _released.append(self._process)
 
     def _last_line(self) -> str:

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import socket
 import stat
 import sys
@@ -372,7 +371,15 @@ def clean_quietly() -> None:
         return
     for index, run in enumerate(ended):
         if index >= KEPT_RUNS or time.time() - run.started > KEPT_SECONDS:
-            shutil.rmtree(run.directory, ignore_errors=True)
+            _remove(run.directory)
+
+
+def _remove(directory: Path) -> None:
+    # `shutil.rmtree` closes a descriptor twice, or never, if Ctrl-C comes just then.
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):
+            os.unlink(directory / name)
+        os.rmdir(directory)
 
 
 # -- processes ---------------------------------------------------------------------
