@@ -17,10 +17,11 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AsyncPlotError, ClosedError, HandshakeError, ProtocolError
+from ..wire import framing
 from ..wire.connection import Connection, Phase
 from ..wire.framing import describe
 from ..wire.handshake import TIMEOUT as HANDSHAKE_TIMEOUT
@@ -130,7 +131,24 @@ class _Peer:
         self.scalars: dict[str, tuple[int, int]] = {}
         self.troubles: set[str] = set()
         self.events = selectors.EVENT_READ
-        self.info = Viewer(address, "", "", "", time.time(), 0, 0)
+        self.view = ""
+        self.connected = time.time()
+        self.frames = 0
+        self.shown = 0
+
+    @property
+    def viewer(self) -> Viewer:
+        """What the calculation may know of it."""
+        role, right = self.connection.role, self.connection.right
+        return Viewer(
+            address=self.address,
+            role=role.name.lower() if role else "",
+            right=right.name.lower() if right else "",
+            view=self.view,
+            since=self.connected,
+            frames=self.frames,
+            shown=self.shown,
+        )
 
 
 class _Held:
@@ -162,8 +180,8 @@ class Publisher(threading.Thread):
     budget : Budget
         What watching may cost, on the monotonic clock.
     store : callable
-        ``store(messages)`` keeps what a late viewer would be told; called once, at
-        the end.
+        ``store(parts)`` keeps what a late viewer would be told, encoded; called
+        once, at the end.
     retire : callable
         ``retire(state)`` notes that the run has ended, if nobody else can.
     """
@@ -175,7 +193,7 @@ class Publisher(threading.Thread):
         feeds: list[Feed],
         introduction: list[Message],
         budget: Budget,
-        store: Callable[[list[Message]], None],
+        store: Callable[[list[memoryview]], None],
         retire: Callable[[str], object] = str,
     ) -> None:
         super().__init__(name="async_plot", daemon=True)
@@ -229,7 +247,7 @@ class Publisher(threading.Thread):
     def viewers(self) -> list[Viewer]:
         """Viewers that are connected and proven."""
         return [
-            peer.info
+            peer.viewer
             for peer in list(self._peers)
             if peer.connection.phase is Phase.OPEN
         ]
@@ -289,6 +307,10 @@ class Publisher(threading.Thread):
             return
         cpu = time.thread_time()
         now = time.monotonic()
+        if len(ready) == 1 and ready[0][0].data is None and now < self._next_tick:
+            # The usual case, in few steps: a snapshot was taken.
+            self._collect()
+            self._serve(now)
         rung = False
         for key, mask in ready:
             if key.data is None:
@@ -366,7 +388,7 @@ class Publisher(threading.Thread):
         name, newest = held.feed.feed_name, held.newest
         if newest is None or peer.connection.mid_send or not peer.credit.get(name):
             return None
-        return newest if newest.frame.number > peer.sent.get(name, 0) else None
+        return newest if newest.number > peer.sent.get(name, 0) else None
 
     def _collect(self) -> bool:
         """Take over what the feeds published; keep the newest of each."""
@@ -377,7 +399,7 @@ class Publisher(threading.Thread):
                 held.snapshots += 1
                 previous = held.newest
                 # Two threads, or a signal handler inside a call, publish in any order.
-                if previous and snapshot.frame.number < previous.frame.number:
+                if previous and snapshot.number < previous.number:
                     held.feed.recycle(snapshot)
                     continue
                 held.newest = snapshot
@@ -413,13 +435,29 @@ class Publisher(threading.Thread):
     ) -> None:
         name = held.feed.feed_name
         peer.credit[name] = peer.credit.get(name, 1) - 1
-        peer.sent[name] = snapshot.frame.number
-        peer.info = replace(peer.info, frames=peer.info.frames + 1)
+        peer.sent[name] = snapshot.number
+        peer.frames += 1
         self.frames_sent += 1
+        connection = peer.connection
+        if debug.isEnabledFor(logging.DEBUG):
+            debug.debug("< %s %s", peer.address, snapshot.describe())
+        if snapshot.size < sockets.LARGE and not connection.wants_to_send:
+            # The usual case, at once: it all goes into the socket's own buffer.
+            try:
+                count = sockets.send(peer.sock, snapshot.parts, patient=False)
+            except OSError as error:
+                self._drop(peer, str(error))
+                return
+            self.bytes_sent += count
+            if count == snapshot.size:
+                return
+            connection.send_encoded(snapshot.parts)
+            connection.sent(count)
+        else:
+            connection.send_encoded(snapshot.parts)
         snapshot.users += 1
         peer.sending.append(snapshot)
-        peer.connection.send_encoded(snapshot.parts)
-        _say("<", peer, snapshot.frame)
+        peer.moved = now
         self._flush(peer, now)
 
     def _flush(self, peer: _Peer, now: float) -> None:
@@ -451,7 +489,7 @@ class Publisher(threading.Thread):
     def _release(self, peer: _Peer) -> None:
         for snapshot in peer.sending:
             snapshot.users -= 1
-            held = self._by_name[snapshot.frame.plotter]
+            held = self._by_name[snapshot.plotter]
             if not snapshot.users and snapshot is not held.newest:
                 held.feed.recycle(snapshot)
         peer.sending = []
@@ -529,15 +567,9 @@ class Publisher(threading.Thread):
 
     def _introduce(self, peer: _Peer) -> None:
         connection = peer.connection
-        assert connection.role is not None and connection.right is not None
         if connection.role is Role.WORKER:  # there is no job to report on yet
-            self._drop(peer, f"role {connection.role.name} is not served here")
+            self._drop(peer, "workers are not served here")
             return
-        peer.info = replace(
-            peer.info,
-            role=connection.role.name.lower(),
-            right=connection.right.name.lower(),
-        )
         for message in [*self._introduction, *self._log_tail]:
             connection.send(message)
         for held in self._held:
@@ -552,9 +584,9 @@ class Publisher(threading.Thread):
             asked = peer.credit.get(message.plotter, 0)
             peer.credit[message.plotter] = min(asked + 1, CREDIT)
             peer.ready[message.plotter] = now
-            peer.info = replace(peer.info, shown=message.shown)
+            peer.shown = message.shown
         elif isinstance(message, Opened):
-            peer.info = replace(peer.info, view=message.view[:40])
+            peer.view = printable(message.view[:40])
             self.opened = True
             self.notice.ring()
         elif isinstance(message, Trouble):
@@ -680,9 +712,9 @@ class Publisher(threading.Thread):
             if held.newest is not None:
                 final[held.feed.feed_name] = held.newest
         for snapshot in ending.last:
-            if not snapshot.frame.mid_step:
-                final[snapshot.frame.plotter] = snapshot
-                self._by_name[snapshot.frame.plotter].newest = snapshot
+            if not snapshot.mid_step:
+                final[snapshot.plotter] = snapshot
+                self._by_name[snapshot.plotter].newest = snapshot
         now = time.monotonic()
         self._scalars_at = 0.0
         self._share_scalars(now)
@@ -696,7 +728,7 @@ class Publisher(threading.Thread):
                 self._drop(peer, "the run has ended")
                 continue
             for name, snapshot in final.items():
-                if snapshot.frame.number > peer.sent.get(name, 0):
+                if snapshot.number > peer.sent.get(name, 0):
                     self._send_frame(peer, self._by_name[name], snapshot, now)
             for message in closing:
                 peer.connection.send(message)
@@ -706,10 +738,17 @@ class Publisher(threading.Thread):
             Scalars(name, True, [v.data for v in history.since(0)])
             for name, history in self._histories.items()
         ]
-        frames: list[Message] = [s.frame for s in final.values()]
-        frames += [s.frame for s in ending.last if s.frame.mid_step]
+        frames = list(final.values())
+        frames += [snapshot for snapshot in ending.last if snapshot.mid_step]
+        parts: list[memoryview] = []
+        for message in (*self._introduction, *logs, *scalars):
+            parts += framing.encode(message)
+        for snapshot in frames:
+            parts += snapshot.parts
+        for message in closing:
+            parts += framing.encode(message)
         try:
-            self._store([*self._introduction, *logs, *scalars, *frames, *closing])
+            self._store(parts)
         except (OSError, AsyncPlotError) as error:
             logger.warning("the last frame is not kept on disk: %s", error)
         self._drain(ending.deadline)

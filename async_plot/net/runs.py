@@ -252,12 +252,9 @@ def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
         raise
 
 
-def write_record(run: Run, messages: Iterable[Message]) -> None:
-    """Write what stays of a run: the messages that a late viewer would be sent."""
-    parts: list[bytes | memoryview] = [_RECORD_MAGIC]
-    for message in messages:
-        parts += framing.encode(message)
-    _write_file(run.record_file, parts)
+def write_record(run: Run, parts: Iterable[memoryview]) -> None:
+    """Write what stays of a run: the encoded messages a late viewer would be sent."""
+    _write_file(run.record_file, [_RECORD_MAGIC, *parts])
 
 
 # -- reading -----------------------------------------------------------------------

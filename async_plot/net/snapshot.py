@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..wire import framing
-from ..wire.messages import Frame
+from ..wire.layout import Layout
 
 __all__ = ["Arena", "Snapshot"]
 
@@ -27,14 +26,31 @@ class Arena:
         self._memory = np.empty(0, np.uint8)
         self._view = memoryview(self._memory)
         self._used = 0
+        self._layout: Layout | None = None  # for which `_copies` stand ready
+        self._copies: list[np.ndarray[Any, Any]] = []
 
     def clear(self) -> None:
         """Forget the arrays; keep memory for as many bytes."""
         self.buffers = []
+        self._copies = []
+        self._layout = None
         if self._used > len(self._view):
             self._memory = np.empty(self._used, np.uint8)
             self._view = memoryview(self._memory)
         self._used = 0
+
+    def fill(self, layout: Layout, arrays: list[np.ndarray[Any, Any]]) -> None:
+        """Copy all arrays of a frame in, over those of the last one if it was alike."""
+        if layout is self._layout:
+            for copy, array in zip(self._copies, arrays):
+                np.copyto(copy, array)
+            return
+        self.clear()
+        for array in arrays:
+            self.store(array)
+        # Arrays with memory of their own, this once, must not be kept.
+        if self._used <= len(self._view):
+            self._layout = layout
 
     def store(self, array: np.ndarray[Any, Any]) -> int:
         """Copy an array in; return the number of its buffer.
@@ -42,54 +58,79 @@ class Arena:
         An array that does not fit gets memory of its own, this once.
         """
         size = array.nbytes
-        start = self._used
-        end = start + size
+        start, end = self._used, self._used + size
         if end > MAX_FRAME:
             raise ValueError(f"a frame holds at most {MAX_FRAME >> 30} GiB of arrays")
-        if end <= len(self._view):
-            memory, offset, view = self._memory, start, self._view
-        else:
-            memory, offset = np.empty(size, np.uint8), 0
+        memory, view = self._memory, self._view
+        if end > len(view):
+            memory, start = np.empty(size, np.uint8), 0
             view = memoryview(memory)
         copy: np.ndarray[Any, Any] = np.ndarray(
             array.shape,
             array.dtype,
-            memory,  # type: ignore[arg-type]  # numpy's stubs omit arrays here
-            offset,
+            memory,
+            start,
             order="F" if array.flags.fnc else "C",
         )
         np.copyto(copy, array)
+        self.buffers.append(view[start : start + size])
+        self._copies.append(copy)
         self._used = -(-end // _ALIGN) * _ALIGN
-        self.buffers.append(view[offset : offset + size])
         return len(self.buffers) - 1
 
 
 class Snapshot:
-    """A frame whose arrays are ours.
+    """A frame whose arrays are ours, ready to be sent.
 
     Attributes
     ----------
-    frame : Frame
-    arena : Arena
-        Holds the frame's arrays.
+    plotter : str
+    number : int
+    mid_step : bool
+        As in `async_plot.wire.messages.Frame`.
     taken : float
         When, in seconds on the monotonic clock.
+    parts : list of memoryview
+        The frame's message as it goes over the wire, written once for all viewers.
+    size : int
+        Bytes of all parts.
+    arena : Arena
+        Holds the arrays.
     users : int
         Viewers that it is being sent to; counted by the background thread alone.
     """
 
-    __slots__ = ("_parts", "arena", "frame", "taken", "users")
+    __slots__ = (
+        "arena",
+        "mid_step",
+        "number",
+        "parts",
+        "plotter",
+        "size",
+        "taken",
+        "users",
+    )
 
-    def __init__(self, frame: Frame, arena: Arena, taken: float) -> None:
-        self.frame = frame
-        self.arena = arena
+    def __init__(
+        self,
+        plotter: str,
+        number: int,
+        mid_step: bool,
+        taken: float,
+        parts: list[memoryview],
+        arena: Arena,
+    ) -> None:
+        self.plotter = plotter
+        self.number = number
+        self.mid_step = mid_step
         self.taken = taken
+        self.parts = parts
+        self.size = sum(map(len, parts))
+        self.arena = arena
         self.users = 0
-        self._parts: list[memoryview] | None = None
 
-    @property
-    def parts(self) -> list[memoryview]:
-        """The frame as it goes over the wire, encoded once for all viewers."""
-        if self._parts is None:
-            self._parts = framing.encode(self.frame)
-        return self._parts
+    def describe(self) -> str:
+        """One line for a debug log."""
+        buffers = self.parts[1:]
+        size = sum(map(len, buffers)) / 1e6
+        return f"frame #{self.number} [{len(buffers)} buffers, {size:.3g} MB]"
