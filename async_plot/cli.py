@@ -46,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Ctrl-C.
     """
     options = parser().parse_args(arguments)
+    if arguments is None and options.command is _view and hasattr(os, "nice"):
+        # This process is a viewer: it takes no core from a calculation.
+        with contextlib.suppress(OSError):
+            os.nice(10)
     if getattr(options, "debug", False):
         os.environ["ASYNC_PLOT_DEBUG"] = "1"
     try:
@@ -220,12 +224,14 @@ def _view(options: argparse.Namespace) -> int:
     if options.save is not None:
         from .views import offscreen
 
+        begun = time.time()
         drawn = offscreen.run(
             client, plotter=plotter, save=options.save, max_rate=options.max_rate
         )
-        if not drawn:
-            print("async-plot: no frame was drawn", file=sys.stderr)
-        return 0 if drawn else NOT_FOUND
+        if not drawn and not _written(options.save, begun):
+            print("async-plot: the run left nothing to draw", file=sys.stderr)
+            return NOT_FOUND
+        return 0
     from .views import window
 
     return window.show(client, plotter=plotter, max_rate=options.max_rate)
@@ -278,6 +284,13 @@ def _need_window(surroundings: Any, otherwise: str) -> None:
             "no GUI toolkit is installed; pip install 'async_plot[window]', "
             f"{otherwise}"
         )
+
+
+def _written(picture: Path, since: float) -> bool:
+    """Whether that picture, or one of several figures, was written since then."""
+    files = picture.parent.glob(f"{picture.stem}*{picture.suffix}")
+    # The clock of files ticks some hundred times a second only.
+    return any(file.stat().st_mtime > since - 0.02 for file in files)
 
 
 def _debug() -> None:

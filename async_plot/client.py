@@ -387,5 +387,3 @@ class _Memory:
 
 
 set_up_debug = surroundings.set_up_debug
-
-

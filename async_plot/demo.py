@@ -298,7 +298,7 @@ def run(seconds: float = 30.0, *, view: str = "auto", save: Path | None = None) 
                 server.update(wave.psi, wave.screen, time=wave.time)
     except KeyboardInterrupt:
         interrupted = True
-    if painter is not None and not told:
+    if painter is not None and painter.trouble:
         told = painter.trouble
     print(summary(server.stats, save=save, trouble=told, interrupted=interrupted))
     return 130 if interrupted else 1 if told else 0

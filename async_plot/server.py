@@ -383,7 +383,9 @@ class Server(Feed):
         )
 
     def __repr__(self) -> str:
-        where = "not listening" if self.address is None else "{}:{}".format(*self.address)
+        where = (
+            "not listening" if self.address is None else "{}:{}".format(*self.address)
+        )
         return f"<Server {self._name!r} {where}>"
 
     # -- private ---------------------------------------------------------------
@@ -442,7 +444,10 @@ class Server(Feed):
 
     def _hint(self, why: str) -> None:
         # The one line that a user without a window needs; stdout may be data.
-        print(f"async_plot: {why}; look with: async-plot view {self._name}", file=sys.stderr)
+        print(
+            f"async_plot: {why}; look with: async-plot view {self._name}",
+            file=sys.stderr,
+        )
 
     def _welcome(self, run: runs.Run) -> Welcome:
         return Welcome(
@@ -506,7 +511,9 @@ class Server(Feed):
                 publisher.notice.wait(left)
                 publisher.notice.clear()
             # It has said that it is done; its last instructions take microseconds.
-            while publisher.done and publisher.is_alive() and time.monotonic() < deadline:
+            while (
+                publisher.done and publisher.is_alive() and time.monotonic() < deadline
+            ):
                 time.sleep(0.0005)
         finally:
             # Also after an impatient second Ctrl-C: the thread ends by itself.

@@ -56,9 +56,7 @@ class Budget:
     def _earn(self, now: float) -> None:
         elapsed = max(0.0, now - self._at)
         self._at = now
-        self._balance = min(
-            self._balance + elapsed * self.share, _BURST * self.share
-        )
+        self._balance = min(self._balance + elapsed * self.share, _BURST * self.share)
 
 
 def due_at(free_at: float, taken: float, *, waiting: bool, watched: bool) -> float:

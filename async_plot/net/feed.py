@@ -160,7 +160,12 @@ class Feed:
             payload = codec.encode(args, kwargs, arena.store, pickles.dumps)
             parts = framing.encode(
                 Frame(
-                    self.feed_name, number, time.time(), mid_step, payload, arena.buffers
+                    self.feed_name,
+                    number,
+                    time.time(),
+                    mid_step,
+                    payload,
+                    arena.buffers,
                 )
             )
         self._snapshot_number = number
@@ -218,9 +223,7 @@ class Feed:
         if not clean and callable(latest):
             return None
         try:
-            return self._snapshot(
-                self._count, self._arguments(), mid_step=not clean
-            )
+            return self._snapshot(self._count, self._arguments(), mid_step=not clean)
         except Exception as error:  # see `_take`
             self._refuse(error)
             return None

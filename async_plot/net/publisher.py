@@ -31,14 +31,12 @@ from ..wire.messages import (
     Log,
     Message,
     Opened,
-    PlotterCode,
     Ready,
     Role,
     Scalars,
     State,
     Stats,
     Trouble,
-    Welcome,
 )
 from . import sockets
 from .budget import Budget, due_at
@@ -335,9 +333,7 @@ class Publisher(threading.Thread):
         self._share_logs(now)
         self._charge(cpu, now)
 
-    def _wait(
-        self, timeout: float
-    ) -> list[tuple[selectors.SelectorKey, int]] | None:
+    def _wait(self, timeout: float) -> list[tuple[selectors.SelectorKey, int]] | None:
         """Wait for something to do; None if the feeds are gone.
 
         Meanwhile they are not held: a server that nobody refers to any more must be
@@ -406,9 +402,7 @@ class Publisher(threading.Thread):
                 if previous is not None and not previous.users:
                     held.feed.recycle(previous)
             for text in held.feed.drain_refusals():
-                self.logs.append(
-                    Log(time.time(), logging.WARNING, "async_plot", text)
-                )
+                self.logs.append(Log(time.time(), logging.WARNING, "async_plot", text))
                 logger.warning("%s", text)
         return found
 
@@ -549,7 +543,9 @@ class Publisher(threading.Thread):
             messages = connection.received(count)
         except (HandshakeError, ProtocolError) as error:
             with contextlib.suppress(OSError):
-                sockets.send(peer.sock, connection.data_to_send() or [_EMPTY], patient=False)
+                sockets.send(
+                    peer.sock, connection.data_to_send() or [_EMPTY], patient=False
+                )
             self._drop(peer, str(error))
             return
         except (OSError, ClosedError) as error:
@@ -799,7 +795,10 @@ _EMPTY = memoryview(b"")
 
 def printable(text: str) -> str:
     """A peer's text without control sequences, fit for a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for c in text
+    )
 
 
 def _say(direction: str, peer: _Peer, message: Any) -> None:

@@ -57,5 +57,8 @@ class History:
         pick[pick[:, 0] == pick[:, 1]] = 0, 3  # constant: first and last
         pick.sort(axis=1)
         self._count = pick.size
-        self._points[:, : self._count] = steps[rows, pick].ravel(), values[rows, pick].ravel()
+        self._points[:, : self._count] = (
+            steps[rows, pick].ravel(),
+            values[rows, pick].ravel(),
+        )
         self.generation += 1

@@ -234,14 +234,14 @@ def _draw_message(pen: Pen, state: StripState, now: float, y: float) -> None:
     x = _PAD
     if kind == "alarm":
         x = pen.text(x, y, "▲", colour=pen.colours["alarm"]) + 6
-    hint = "click for all" if whole and pen.width >= 560 else ""
-    hint_room = pen.measure(hint) + _GAP if hint else 0.0
-    shown = pen.elide(short, pen.width - _PAD - x - hint_room)
+    room = pen.width - _PAD - x
+    shown = pen.elide(short, room)
+    hint = "click for all"
+    if whole and pen.width >= 560 and (shown != short or whole.strip() != short):
+        shown = pen.elide(short, room - pen.measure(hint) - _GAP)
+        end = pen.width - _PAD
+        pen.text(end - pen.measure(hint), y, hint, colour=pen.colours["link"])
     pen.text(x, y, shown, colour=pen.colours[kind])
-    if hint:
-        pen.text(
-            pen.width - _PAD - pen.measure(hint), y, hint, colour=pen.colours["link"]
-        )
     if whole:
         half = 9 * pen.ratio
         middle = y * pen.ratio

@@ -13,8 +13,6 @@ that arrays arrive in place. Sizes are checked before memory is taken.
 
 from __future__ import annotations
 
-import functools
-import operator
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -77,7 +75,10 @@ def encode(message: Message) -> list[memoryview]:
         If the message exceeds what the other end takes.
     """
     kind = type(message)
-    header: bytes = msgpack.packb(_values(kind)(message), unicode_errors="surrogatepass")
+    header: bytes = msgpack.packb(
+        [getattr(message, name) for name, _, _ in _HEADERS[kind]],
+        unicode_errors="surrogatepass",
+    )
     buffers = [_bytes(buffer) for buffer in getattr(message, "buffers", ())]
     start = head(kind, len(header), [len(buffer) for buffer in buffers])
     return [memoryview(start + header), *(b for b in buffers if len(b))]
@@ -102,16 +103,6 @@ def head(kind: type[Any], header: int, sizes: list[int]) -> bytes:
     _check(header, sizes, FROM_CALCULATION_LIMITS)
     form = f"{_PREFIX.format}{len(sizes)}Q"
     return struct.pack(form, header, len(sizes), kind.code, 0, *sizes)
-
-
-@functools.cache
-def _values(kind: type[Any]) -> Callable[[Any], list[Any]]:
-    """How the fields of a message's header are read from it."""
-    names = [name for name in _fields(kind) if name != "buffers"]
-    if len(names) == 1:
-        name = names[0]
-        return lambda message: [getattr(message, name)]
-    return operator.attrgetter(*names)
 
 
 class Reader:
@@ -142,6 +133,8 @@ class Reader:
         self._limits = limits
         self._allocate = allocate
         self._stage = memoryview(bytearray(_STAGE))
+        self._target = memoryview(b"")
+        self._filled = 0
         self._begin()
 
     def get_buffer(self) -> memoryview:
@@ -227,9 +220,7 @@ class Reader:
     def _read_header(self) -> None:
         assert self._sizes is not None
         table = 8 * len(self._sizes)
-        self._sizes = list(
-            struct.unpack(f"!{len(self._sizes)}Q", self._target[:table])
-        )
+        self._sizes = list(struct.unpack(f"!{len(self._sizes)}Q", self._target[:table]))
         total = len(self._target) - table
         _check(total, self._sizes, self._limits)
         self._header = bytes(self._target[table:])
@@ -279,7 +270,9 @@ def describe(message: Message) -> str:
 
 
 def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80])
+    return "".join(
+        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80]
+    )
 
 
 def _size(count: float) -> str:
@@ -317,7 +310,7 @@ def _decode(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
         )
     except Exception as error:  # msgpack raises a dozen unrelated classes
         raise ProtocolError(f"header of {kind.__name__}: {error!r}") from None
-    checks = _checks(kind)
+    checks = _HEADERS[kind]
     if type(values) is not list or len(values) < len(checks):
         raise ProtocolError(f"header of {kind.__name__} lacks fields")
     del values[len(checks) :]
@@ -326,27 +319,12 @@ def _decode(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
             raise ProtocolError(
                 f"{name} of {kind.__name__} is {type(value).__name__}, not {declared}"
             )
-    if "buffers" in _fields(kind):
+    if kind in _WITH_BUFFERS:
         values.append(buffers)
     elif buffers:
         raise ProtocolError(f"{kind.__name__} carries no buffers")
     message: Message = kind(*values)
     return message
-
-
-@functools.cache
-def _checks(kind: type[Any]) -> list[tuple[str, str, Callable[[Any], bool]]]:
-    """Name, declared type and check of each field of a message's header."""
-    return [
-        (name, kind.__annotations__[name], _CHECKS[kind.__annotations__[name]])
-        for name in _fields(kind)
-        if name != "buffers"
-    ]
-
-
-@functools.cache
-def _fields(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(kind))
 
 
 def _list_of(kind: type) -> Callable[[Any], bool]:
@@ -362,4 +340,17 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "bytes": lambda value: type(value) is bytes,
     "list[str]": _list_of(str),
     "list[int]": _list_of(int),
+}
+
+# Name, declared type and check of each field of each message's header.
+_HEADERS: dict[type[Any], list[tuple[str, str, Callable[[Any], bool]]]] = {
+    kind: [
+        (item.name, str(item.type), _CHECKS[str(item.type)])
+        for item in fields(kind)
+        if item.name != "buffers"
+    ]
+    for kind in (*FROM_CALCULATION, *FROM_VIEWER)
+}
+_WITH_BUFFERS = {
+    kind for kind in _HEADERS if any(item.name == "buffers" for item in fields(kind))
 }

@@ -80,7 +80,11 @@ class Layout:
     """
 
     def __init__(
-        self, plotter: str, args: tuple[Any, ...], kwargs: dict[str, Any], look: Likeness
+        self,
+        plotter: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        look: Likeness,
     ) -> None:
         self.look = look
         self.sizes: list[int] = []
@@ -93,7 +97,9 @@ class Layout:
             payload.constant(codec.key(key))
             self._value(payload, value)
         header = _Form()
-        header.constant(b"\x95" + msgpack.packb(plotter, unicode_errors="surrogatepass"))
+        header.constant(
+            b"\x95" + msgpack.packb(plotter, unicode_errors="surrogatepass")
+        )
         header.number(b"\xcf", "Q")  # the frame's number
         header.number(b"\xcb", "d")  # its time
         header.constant(b"\xc2\xc6" + struct.pack("!I", payload.size))
