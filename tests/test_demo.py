@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +55,9 @@ def test_the_wave_moves_at_its_group_velocity() -> None:
 def test_the_step_does_not_matter() -> None:
     """A tenth of the longest step gives the same wave, as far as an eye can tell."""
     coarse, fine = Wave(), Wave()
-    for _ in range(60):
+    for _ in range(30):
         coarse.advance(Wave.LONGEST_STEP)
-    for _ in range(600):
+    for _ in range(300):
         fine.advance(Wave.LONGEST_STEP / 10)
     assert coarse.time == pytest.approx(fine.time)
     overlap = np.vdot(coarse.psi, fine.psi)
@@ -208,4 +207,4 @@ def test_a_viewer_that_fails_is_reported(tmp_path: Path) -> None:
     arguments = ["demo", "--seconds", "1", "--save", target]
     done = run_script(RUN, *arguments, timeout=90, check=False)
     assert done.returncode == 1
-    assert "the viewer ended with" in done.stdout and sys.executable not in done.stdout
+    assert "the viewer ended with 1" in done.stdout and target not in done.stdout

@@ -13,7 +13,7 @@ import pytest
 from async_plot import Server
 from async_plot.errors import PlotterError
 
-from .helpers import end_processes, eventually, run_script
+from .helpers import eventually, processes, run_script
 
 # What the class in the viewer writes, so that the test knows what was drawn there.
 CLASS = """
@@ -114,7 +114,7 @@ def test_the_seeds_own_use(
     env |= {"XDG_RUNTIME_DIR": str(seen.parent), "QT_QPA_PLATFORM": "xcb"}
     done = run_script(WATCHED, command, env=env, timeout=120)
     views, last = done.stdout.split("]")
-    assert "window" in views
+    assert "window" in views, done.stderr
     eventually(
         lambda: float(lines(seen)[-1][2]) == float(last), 15, what="the last frame"
     )
@@ -123,7 +123,7 @@ def test_the_seeds_own_use(
     assert {line[1] for line in drawn} == {"1"}, "figures in the viewer"
     assert len({line[3] for line in drawn}) == 1, "one viewer"
     assert done.stderr == ""
-    end_processes()
+    eventually(lambda: not processes(), 15, what="the end of the viewer")
 
 
 def test_without_a_display_the_client_draws_off_screen(path: str, seen: Path) -> None:
