@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,9 @@ def plain(message: Message) -> Message:
     """The same message with its buffers as bytes, so that it can be compared."""
     if not hasattr(message, "buffers"):
         return message
-    fields = {name: getattr(message, name) for name in framing._fields(type(message))}
+    fields = {
+        item.name: getattr(message, item.name) for item in dataclasses.fields(message)
+    }
     fields["buffers"] = [bytes(memoryview(each)) for each in fields["buffers"]]
     return type(message)(**fields)
 
