@@ -624,8 +624,8 @@ def _code(plotters: Mapping[str, type | None]) -> list[Message]:
 def _checked_address(host: object, port: object) -> tuple[str, int]:
     if not isinstance(host, str) or not sockets.is_loopback(host):
         raise ValueError(
-            f"host must be a loopback address such as '127.0.0.1', not {host!r}: beyond "
-            "this machine the channel would need TLS, which this version has not"
+            f"host must be a loopback address such as '127.0.0.1', not {host!r}: "
+            "beyond this machine the channel would need TLS, which is not there yet"
         )
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
         raise ValueError(f"port must be an integer from 0 to 65535, not {port!r}")
