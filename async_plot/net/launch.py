@@ -6,10 +6,11 @@ command line: it names a file that only this user can read.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from .runs import open_private
 
 __all__ = ["Launched", "code", "release"]
 
@@ -52,8 +53,7 @@ class Launched:
             if process.poll() is not None:
                 _released.remove(process)
         self.log = log
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with open(os.open(log, flags, 0o600), "ab") as output:
+        with open(log, "ab", opener=open_private) as output:
             self._process = subprocess.Popen(
                 [*command, code(connection_file)],
                 stdin=subprocess.DEVNULL,

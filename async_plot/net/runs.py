@@ -10,6 +10,7 @@ a viewer run code.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -38,6 +39,7 @@ __all__ = [
     "find",
     "home",
     "list_runs",
+    "open_private",
     "read",
     "read_record",
     "write_record",
@@ -235,12 +237,16 @@ def _write(run: Run) -> None:
     _write_file(run.connection_file, [json.dumps(content, indent=1).encode()])
 
 
+# A descriptor that no Python code ever holds as a number: Ctrl-C just after the call
+# would leave it open.
+open_private = functools.partial(os.open, mode=0o600)
+
+
 def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Replace a file in one step; its content is never seen half written."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
-        with open(os.open(temporary, flags, 0o600), "wb") as file:
+        with open(temporary, "xb", opener=open_private) as file:
             if hasattr(os, "fchmod"):  # whatever the umask
                 os.fchmod(file.fileno(), 0o600)
             for part in parts:

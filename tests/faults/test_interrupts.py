@@ -1,0 +1,473 @@
+"""Ctrl-C: at once, in the user's code, exactly once, and nothing is torn by it."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import random
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import async_plot
+from async_plot.client import Client
+from async_plot.net import runs
+from async_plot.server import Server
+from async_plot.wire.messages import State
+
+from ..helpers import eventually, processes, start_script
+from .support import FAKE_VIEWER, ProcessViewer, Watcher
+
+PACKAGE = os.path.dirname(os.path.abspath(async_plot.__file__))
+
+
+# -- real signals ------------------------------------------------------------------
+
+# `attempt` is run again and again; each run says "go", may be interrupted anywhere,
+# and says whether it was. `raised` counts what Python delivered, `caught` what came
+# through to this code.
+_HARNESS = """
+import gc, os, signal, sys, threading, time
+import numpy as np
+from async_plot.server import Server
+
+raised = caught = rounds = 0
+
+def handler(number, frame):
+    global raised
+    raised += 1
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGINT, handler)
+
+def repeat(attempt, count):
+    global caught, rounds
+    while caught < count:
+        rounds += 1
+        try:
+            try:
+                attempt()
+            except KeyboardInterrupt:
+                caught += 1
+                os.write(1, b"c")
+        except KeyboardInterrupt:
+            caught += 1
+            os.write(1, b"c")
+
+def go():
+    os.write(1, b"g")
+
+def linger():
+    while True:
+        pass
+"""
+
+_UPDATES = """
+server = Server(view=None, overhead=1).start()
+x = np.zeros(1 << 14)
+count = 0
+def attempt():
+    global count
+    go()
+    while True:
+        count += 1
+        x[...] = count
+        server.update(x)
+server.update(x)
+print(server.connection_file, flush=True)
+sys.stdin.readline()
+repeat(attempt, int(sys.argv[1]))
+x[...] = -1.0
+server.update(x)
+updates = server.stats.updates
+before = time.monotonic()
+server.close()
+took = time.monotonic() - before
+print(f"\\n{raised} {caught} {took:.3f} {updates} {count}", flush=True)
+"""
+
+_CYCLES = """
+def threads():
+    return [t.name for t in threading.enumerate() if t.name == "async_plot"]
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+server = Server(view=None); server.start(); server.update(0); server.close()
+base = descriptors()
+gc.disable()  # Python does not pass on what a finalizer raises: none may run inside
+x = np.zeros(1000)
+def attempt():
+    global server
+    server = Server(view=None, name="cycle")
+    {interrupted}
+def settle():
+    server.update(x)   # a broken start is taken back, this one works
+    assert server.address is not None or server._ended, server
+    before = time.monotonic()
+    server.close()
+    assert time.monotonic() - before < 0.8
+    assert server.address is None
+    gc.collect()
+while caught < int(sys.argv[1]):
+    repeat(attempt, caught + 1)
+    settle()
+end = time.monotonic() + 5
+while (threads() or descriptors() > base) and time.monotonic() < end:
+    gc.collect()
+    time.sleep(0.01)
+left = descriptors() - base
+print(f"\\n{{raised}} {{caught}} {{len(threads())}} {{left}}", flush=True)
+"""
+
+_IN_START = "go(); server.start(); linger()"
+_IN_CLOSE = "server.start(); server.update(x); go(); server.close(); linger()"
+
+
+def interrupt(
+    process: subprocess.Popen[str], count: int, longest: float, seed: int
+) -> int:
+    """Interrupt the process group `count` times, at random moments after its "g"."""
+    chance = random.Random(seed)
+    assert process.stdout is not None
+    output = process.stdout.fileno()
+    sent = 0
+
+    def expect(wanted: bytes) -> None:
+        while True:
+            ready, _, _ = select.select([output], [], [], 20)
+            assert ready, f"no {wanted!r} after {sent} interrupts"
+            said = os.read(output, 1)
+            if not said:
+                _, err = process.communicate(timeout=10)
+                raise AssertionError(f"it died after {sent} interrupts: {err}")
+            if said == wanted:
+                return
+
+    while sent < count:
+        expect(b"g")
+        pause = chance.random() * longest
+        end = time.perf_counter() + pause
+        while time.perf_counter() < end:
+            pass
+        os.killpg(process.pid, signal.SIGINT)
+        sent += 1
+        expect(b"c")
+    return sent
+
+
+def last_line(process: subprocess.Popen[str]) -> list[str]:
+    """Wait for the end of a script and give the words of its last line."""
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err, err
+    return out.splitlines()[-1].split()
+
+
+def test_interrupts_inside_update_reach_the_user_and_tear_nothing() -> None:
+    """300 real SIGINTs at random moments: each is seen, every frame is whole."""
+    count = 300
+    with start_script(
+        _HARNESS + _UPDATES, str(count), stdin=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        path = b""
+        while not path.endswith(b"\n"):
+            path += os.read(process.stdout.fileno(), 1)
+        # Of another session, so that its group is not interrupted.
+        with ProcessViewer(path.decode().strip()) as viewer:
+            eventually(lambda: viewer.newest)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            sent = interrupt(process, count, 0.004, seed=1)
+            raised, caught, took, updates, called = last_line(process)
+            viewer.wait()
+            assert int(raised) == int(caught) == sent == count
+            assert float(took) < 0.8
+            assert int(updates) >= int(called) - count
+            assert viewer.said[-1] == "end"
+            assert viewer.seen[-1][2] == -1.0
+            assert len(viewer.seen) > 20
+            numbers = [number for _, number, *_ in viewer.seen]
+            assert numbers == sorted(numbers)
+            assert not any(torn for *_, torn in viewer.seen)
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "longest"),
+    [
+        pytest.param(_IN_START, 0.006, id="start"),
+        pytest.param(_IN_CLOSE, 0.004, id="close"),
+    ],
+)
+def test_interrupts_inside_start_and_close_leave_a_server_that_works(
+    interrupted: str, longest: float
+) -> None:
+    """After 120 real SIGINTs: all seen, each server can be used, nothing is left."""
+    source = _HARNESS + _CYCLES.format(interrupted=interrupted)
+    with start_script(source, "120") as process:
+        sent = interrupt(process, 120, longest, seed=2)
+        raised, caught, threads, descriptors = last_line(process)
+    assert int(raised) == int(caught) == sent
+    assert int(threads) == 0
+    assert int(descriptors) <= 0
+
+
+def test_ctrl_c_in_the_block_is_told_and_the_launched_viewer_survives_it(
+    tmp_path: Path,
+) -> None:
+    """The group gets SIGINT; the viewer, in its own session, is told "interrupted"."""
+    fake = tmp_path / "fake.py"
+    fake.write_text(FAKE_VIEWER)
+    note = tmp_path / "note"
+    source = f"""
+import sys
+from async_plot.server import Server
+with Server(client_cmd=[sys.executable, {str(fake)!r}, {str(note)!r}],
+            wait_for_client=20) as server:
+    print(server.connection_file, flush=True)
+    while True:
+        server.update(1)
+"""
+    with start_script(source) as process:
+        assert process.stdout is not None
+        incoming = Client(process.stdout.readline().strip()).messages()
+        next(incoming)
+        pid, session = map(int, eventually(note.read_text).split())
+        assert session == pid
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+        assert process.returncode == -signal.SIGINT
+        assert err.count("Traceback") == 1
+        assert err.rstrip().endswith("KeyboardInterrupt")
+        states = [m.state for m in incoming if isinstance(m, State)]
+        assert states == ["interrupted"]
+    eventually(lambda: not processes(), what="the viewer ends with its run")
+    assert "Traceback" not in next(
+        path.read_text() for path in (tmp_path / "home").rglob("client.log")
+    )
+
+
+def test_a_second_ctrl_c_while_closing_ends_the_calculation_at_once() -> None:
+    """With a frozen viewer the first waits a little for it, the second does not."""
+    source = """
+import sys, time, numpy as np
+from async_plot.server import Server, EXIT_DELAY
+import async_plot.server
+async_plot.server.EXIT_DELAY = 20.0   # else the second could hardly come in time
+server = Server(view=None, overhead=1)
+try:
+    with server:
+        print(server.connection_file, flush=True)
+        try:
+            while True:
+                server.update(np.zeros(1 << 20))
+        except KeyboardInterrupt:
+            print("first", flush=True)
+            raise
+except KeyboardInterrupt:
+    print("second", flush=True)
+    raise
+"""
+    with start_script(source) as process:
+        assert process.stdout is not None
+        with ProcessViewer(process.stdout.readline().strip()) as viewer:
+            eventually(lambda: viewer.newest)
+            viewer.freeze()
+            time.sleep(0.1)  # what is under way fills the kernel's buffers
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.stdout.readline() == "first\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.3)  # it is inside the end now
+            os.killpg(process.pid, signal.SIGINT)
+            before = time.monotonic()
+            process.wait(10)
+            assert time.monotonic() - before < 2.0
+            assert process.stdout.readline() == "second\n"
+
+
+# -- an interrupt at every bytecode ------------------------------------------------
+
+
+class Injected(KeyboardInterrupt):
+    """An interrupt that a test made, told apart from a real one."""
+
+
+def interrupt_at(step: int, function: Callable[[], object]) -> bool:
+    """Call `function` with an interrupt at the given bytecode of this package.
+
+    Returns
+    -------
+    bool
+        Whether the function has so many bytecodes.
+    """
+    left = step
+    hit = False
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        nonlocal left, hit
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        if event == "opcode" and not hit:
+            left -= 1
+            if left < 0:
+                hit = True
+                raise Injected
+        return trace
+
+    # What a finalizer raises is not passed on by Python: none may run now.
+    gc.disable()
+    previous = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    except Injected:
+        assert hit
+    else:
+        sys.settrace(previous)
+        assert not hit, f"the interrupt at bytecode {step} was swallowed"
+    finally:
+        sys.settrace(previous)
+        gc.enable()
+    return hit
+
+
+def test_an_interrupt_at_any_bytecode_of_update_is_survived() -> None:
+    """Each one comes through; the next update takes a frame, which is delivered."""
+    x = np.zeros(300)
+    with Server(view=None, overhead=1) as server:
+        server.update(x, t=0)
+        with Watcher(server) as watcher:
+            watcher.wait_for(1)
+            step = 0
+            while True:
+                server.want()
+                x[...] = step
+                if not interrupt_at(step, lambda: server.update(x, t=(1, {2}))):
+                    break
+                server.want()
+                x[...] = -step
+                server.update(x, t=step)
+                if step % 25 == 0:
+                    watcher.wait_for(server.updates)
+                step += 1
+            assert step > 50
+            server.update(x, t=-1)
+            server.close()
+            watcher.join()
+            assert watcher.frames[-1].kwargs == {"t": -1}
+            assert all(np.ptp(frame.args[0]) == 0 for frame in watcher.frames)
+
+
+def broken_starts(steps: range) -> int:
+    """Interrupt `start` at these of its bytecodes; say how many there were."""
+    kept = []
+    for number, step in enumerate(steps):
+        server = Server(view=None, name="broken")
+        kept.append(server)
+        if not interrupt_at(step, server.start):
+            server.close()
+            return number
+        server.update(step)
+        assert server.address is not None
+        if number % 10 == 0:
+            assert next(iter(Client(server))).args == (step,)
+        before = time.monotonic()
+        server.close()
+        assert time.monotonic() - before < 2.0
+        assert server.connection_file is not None
+        # Looking through the files of earlier runs would take ever more bytecodes.
+        shutil.rmtree(runs.home() / runs.hostname())
+    return len(steps)
+
+
+def broken_ends(steps: range) -> int:
+    """Interrupt `close` at these of its bytecodes; say how many there were."""
+    kept = []
+    for number, step in enumerate(steps):
+        server = Server(view=None, name="broken").start()
+        kept.append(server)
+        server.update(0)
+        server.update(1)
+        more = interrupt_at(step, server.close)
+        server.update(2)
+        before = time.monotonic()
+        server.close()
+        assert time.monotonic() - before < 2.0
+        eventually(lambda: not alive(), what="the thread ends")
+        if not more:
+            return number
+    return len(steps)
+
+
+def alive() -> list[threading.Thread]:
+    """The background threads."""
+    return [t for t in threading.enumerate() if t.name == "async_plot"]
+
+
+# A socket that an interrupt caught between its making and its first name is closed
+# by the interpreter, which mentions it.
+_DROPPED = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.mark.parametrize("broken", [broken_starts, broken_ends], ids=["start", "close"])
+class TestBrokenOff:
+    pytestmark = _DROPPED
+
+    def test_an_interrupt_at_many_bytecodes_is_survived(
+        self, broken: Callable[[range], int]
+    ) -> None:
+        """The server can be started, used and closed all the same."""
+        assert 10 < broken(range(0, 5000, 17)) < 300
+
+    @pytest.mark.slow
+    def test_an_interrupt_at_any_bytecode_is_survived(
+        self, broken: Callable[[range], int]
+    ) -> None:
+        """The same at every single one of them."""
+        assert 100 < broken(range(0, 5000)) < 5000
+
+
+def test_a_signal_handler_may_update_in_the_middle_of_an_update() -> None:
+    """Its frame counts as the last one if it came last, and nothing is torn."""
+    x = np.zeros(1000)
+    nested = np.zeros(1000)
+    with Server(view=None, overhead=1) as server, Watcher(server) as watcher:
+
+        def handler(*_: object) -> None:
+            nested[...] -= 1
+            server.update(nested)
+
+        before = signal.signal(signal.SIGUSR1, handler)
+        try:
+            pid = os.getpid()
+            for i in range(1, 400):
+                x[...] = i
+                if i % 4 == 0:
+                    threading.Thread(target=os.kill, args=(pid, signal.SIGUSR1)).start()
+                server.update(x)
+            nested[...] = -1e9
+            with contextlib.suppress(OSError):
+                signal.raise_signal(signal.SIGUSR1)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        server.close()
+        watcher.join()
+        assert watcher.frames[-1].args[0][0] == -1e9 - 1
+        assert all(np.ptp(frame.args[0]) == 0 for frame in watcher.frames)
