@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 __all__ = ["Budget", "due_at"]
 
 _BURST = 1.0  # seconds of saved-up budget that may be spent at once
@@ -44,14 +42,22 @@ class Budget:
         self._balance -= cost
         self.spent += cost
 
-    def free_at(self, now: float) -> float:
-        """Instant from which something may be spent again, at least `now`."""
+    def free_at(self, now: float, saved: float = 0.0) -> float:
+        """Instant from which something may be spent again, at least `now`.
+
+        Parameters
+        ----------
+        now : float
+            The present.
+        saved : float, default: 0.0
+            Seconds that must have been saved up by then, for what is optional: paid
+            beforehand, it never delays what is asked for.
+        """
         if self.share >= 1:
             return now
         self._earn(now)
-        if self._balance >= 0:
-            return now
-        return now - self._balance / self.share if self.share > 0 else math.inf
+        missing = min(saved, _BURST * self.share) - self._balance
+        return now + max(0.0, missing) / self.share
 
     def _earn(self, now: float) -> None:
         elapsed = max(0.0, now - self._at)

@@ -331,6 +331,9 @@ class Publisher(threading.Thread):
         if self.points and now >= self._scalars_at:
             self._share_scalars(now)
         self._share_logs(now)
+        # Before this turn is charged: else the turns that only look whether there
+        # is budget again would use it up.
+        self._ask(now)
         self._charge(cpu, now)
 
     def _wait(self, timeout: float) -> list[tuple[selectors.SelectorKey, int]] | None:
@@ -354,26 +357,31 @@ class Publisher(threading.Thread):
         time.sleep(0.001)  # what collects them tells the end right after
         return None
 
-    def _plan(self, now: float) -> float:
-        """Ask for the snapshots that are due; say how long there is nothing to do."""
+    def _ask(self, now: float) -> float:
+        """Ask for the snapshots that are due; say when the next one will be."""
         until = self._next_tick
-        free_at = self._budget.free_at(now)
-        if self.points:
-            until = min(until, self._scalars_at)
+        mean = self._budget.spent / max(1, self.snapshots)
         watched = bool(self._peers)
         for held in self._held:
-            name = held.feed.feed_name
-            waiting = [peer for peer in self._peers if peer.credit.get(name)]
+            waiting = any(peer.credit.get(held.name) for peer in self._peers)
             if not held.feed.due:
                 taken = held.newest.taken if held.newest else 0.0
-                at = due_at(free_at, taken, waiting=bool(waiting), watched=watched)
-                if now >= at:
-                    held.asked = now
-                    held.feed.want()
-                else:
+                free_at = self._budget.free_at(now, 0.0 if waiting else mean)
+                at = due_at(free_at, taken, waiting=waiting, watched=watched)
+                if now < at:
                     until = min(until, at)
-            if held.feed.due and any(self._unsent(peer, held) for peer in waiting):
+                    continue
+                held.asked = now
+                held.feed.want()
+            if waiting and any(self._unsent(peer, held) for peer in self._peers):
                 until = min(until, max(now, held.asked + GRACE))
+        return until
+
+    def _plan(self, now: float) -> float:
+        """Say how long there is nothing to do."""
+        until = self._ask(now)
+        if self.points:
+            until = min(until, self._scalars_at)
         return max(0.0, until - now)
 
     # -- frames ----------------------------------------------------------------
