@@ -59,7 +59,7 @@ class Statistics:
     refused : int
         Frames that could not be sent, because of their arguments.
     overhead : float
-        Share of the time since the start that watching cost: the time spent inside
+        Share of the time since the start that watching cost: the processor time of
         calls that did more than count, and that of the background thread while it
         kept Python from running. Dimensionless.
     kernel_time : float
