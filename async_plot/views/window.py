@@ -235,10 +235,13 @@ class _Window:
             if self._drawing:  # a plotter runs the event loop inside its draw
                 self._again = True
                 return
+            # Before taking: what arrives meanwhile rings again, so that the last
+            # word is read before the end is believed.
+            ended = self._inbox.ended
             self._take_events()
             self._take_frames()
             self._take_histories()
-            if self._inbox.ended and not self._over:
+            if ended and not self._over:
                 self._over = True
                 self._finish()
         except Exception:
