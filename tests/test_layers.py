@@ -47,9 +47,14 @@ def tree(path: Path) -> ast.Module:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Absolute names of all that a module imports, at whatever depth."""
+    """Absolute names of all that a module imports, at whatever depth.
+
+    Except in ``_demo``, which a module runs when it is started by itself.
+    """
     package = ["async_plot", *path.relative_to(PACKAGE).parent.parts]
-    for node in ast.walk(tree(path)):
+    module = tree(path)
+    module.body = [node for node in module.body if getattr(node, "name", "") != "_demo"]
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
