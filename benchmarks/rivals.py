@@ -219,7 +219,10 @@ def _agg(kind: str, draw: bool) -> Rival:
 def _pause(kind: str, draw: bool) -> Rival:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     import matplotlib
+    from PySide6 import QtWidgets
 
+    # Else matplotlib refuses Qt where there is no display; it is told apart by this.
+    application = QtWidgets.QApplication([])
     matplotlib.use("QtAgg")
     from matplotlib import pyplot
 
@@ -233,7 +236,7 @@ def _pause(kind: str, draw: bool) -> Rival:
         figure.canvas.draw_idle()
         pyplot.pause(0.001)
 
-    return Rival(update, 0)
+    return Rival(update, 0, application)
 
 
 RIVALS: dict[str, tuple[str, Callable[[str, bool], Rival]]] = {

@@ -50,7 +50,7 @@ def _ours(loop: str, kind: str, pairs: int) -> Iterator[Row]:
     yield Row(
         f"slowdown of a {seconds(base)} {loop} loop",
         f"<= +{seconds(allowed)}",
-        f"+{seconds(added)} +- {seconds(error)}, {shown} drawn",
+        f"{_signed(added)} (+- {seconds(error)}), {shown} drawn",
         1 + added / base,
         reached,
         values={
@@ -93,7 +93,7 @@ def _measured(
             on.append(_time(run, server.update, ON))
             off.append(_time(run, empty.update, OFF))
         shown = sum(viewer.frames for viewer in server.viewers)
-        hot = _hot(server, empty)
+    hot = _hot()
     added = [
         here - (before + after) / 2 for here, before, after in zip(on, off, off[1:])
     ]
@@ -107,13 +107,17 @@ def _time(run: Loop, update: Update, budget: float) -> float:
     return elapsed / iterations
 
 
-def _hot(server: Any, empty: Empty) -> float:
+def _hot() -> float:
     """What a call costs more than an empty one when no frame is due."""
-    times = [
-        [timeit.timeit(lambda u=u: u(1, 2), number=2000) / 2000 for _ in range(50)]
-        for u in (server.update, empty.update)
-    ]
-    return max(0.0, median(times[0]) - median(times[1]))
+    from async_plot import Server
+
+    with run_files(), Server(view=None) as server:
+        server.update(1, 2)
+        sides = [
+            [timeit.timeit(lambda u=u: u(1, 2), number=2000) / 2000 for _ in range(50)]
+            for u in (server.update, Empty().update)
+        ]
+    return max(0.0, median(sides[0]) - median(sides[1]))
 
 
 def _rival(name: str, loop: str) -> Row:
@@ -124,7 +128,7 @@ def _rival(name: str, loop: str) -> Row:
         return Row(what, measured=str(error), rival=True)
     return Row(
         what,
-        measured=f"+{seconds(found - base)}",
+        measured=_signed(found - base),
         ratio=found / base,
         rival=True,
         values={"iteration": base, "with": found},
@@ -141,6 +145,10 @@ def _rival_measured(name: str, loop: str) -> tuple[float, float]:
     run(empty, OFF)
     base = median([_time(run, empty, OFF) for _ in range(3)])
     return base, _time(run, rival.update, 3 * ON)
+
+
+def _signed(value: float) -> str:
+    return ("+" if value >= 0 else "") + seconds(value)
 
 
 # -- the calculations: each returns (iterations, seconds) --------------------------

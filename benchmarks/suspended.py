@@ -41,10 +41,11 @@ NOISE, PLUS = 1.5, 5e-3
 
 def measure(smoke: bool = False) -> Iterator[Row]:
     """Measure ourselves for a minute, the rivals for three seconds each."""
-    length = 2.0 if smoke else 60.0
-    growth, frames, with_it, without, ends = isolated(
+    length = 1.0 if smoke else 60.0
+    growth, with_it, live, without, ends = isolated(
         _ours, length, 1 if smoke else 5, timeout=4 * length + 60
     )
+    frames = with_it[3]
     yield Row(
         f"memory, viewer suspended {length:g} s, 1 MiB frames",
         f"<= +{MORE} frames",
@@ -52,15 +53,20 @@ def measure(smoke: bool = False) -> Iterator[Row]:
         reached=growth <= MORE * FRAME,
         values={"growth": growth, "frames": frames},
     )
-    for what, index, plus in (("99.99 %", 1, 15e-6), ("worst", 2, PLUS)):
-        found, floor = with_it[index], without[index]
+    # One call in ten thousand takes a snapshot, but only while somebody watches: the
+    # tail is compared with that of a viewer which reads, the worst with none at all.
+    for what, index, other, name, plus in (
+        ("99.99 %", 1, live, "one that reads", 50e-6),
+        ("worst", 2, without, "none", PLUS),
+    ):
+        found, floor = with_it[index], other[index]
         yield Row(
             f"{what} of `update`, suspended viewer",
-            f"<= {NOISE}x none + {seconds(plus)}",
-            f"{seconds(found)} (none: {seconds(floor)})",
+            f"<= {NOISE}x {name} + {seconds(plus)}",
+            f"{seconds(found)} ({name}: {seconds(floor)})",
             found / floor,
             found <= NOISE * floor + plus,
-            values={"with": with_it, "without": without},
+            values={"with": with_it, "reading": live, "without": without},
         )
     yield Row(
         "exit with a suspended viewer",
@@ -80,9 +86,9 @@ def measure(smoke: bool = False) -> Iterator[Row]:
 
 def _ours(length: float, exits: int) -> tuple[Any, ...]:
     with run_files():
-        growth, frames, with_it, without, first = _minute(length)
+        growth, with_it, live, without, first = _minute(length)
         ends = [first, *(_exit() for _ in range(exits - 1))]
-    return growth, frames, with_it, without, ends
+    return growth, with_it, live, without, ends
 
 
 def _minute(length: float) -> tuple[Any, ...]:
@@ -92,7 +98,7 @@ def _minute(length: float) -> tuple[Any, ...]:
     with Server(view=None) as server:
         without, _ = _calls(server.update, frame, length / 3)
         with _viewer(server) as receiver:
-            _calls(server.update, frame, length / 10)  # all memory is warm
+            live, _ = _calls(server.update, frame, length / 3)
             os.kill(receiver.process.pid, signal.SIGSTOP)
             time.sleep(0.1)
             before = _resident()
@@ -100,7 +106,7 @@ def _minute(length: float) -> tuple[Any, ...]:
             ending = time.perf_counter()
             server.close()
             ended = time.perf_counter() - ending
-    return most - before, with_it[3], with_it, without, ended
+    return most - before, with_it, live, without, ended
 
 
 def _exit() -> float:

@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-NAMES = sorted(
-    path.stem for path in BENCHMARKS.glob("*.py") if "main(" in path.read_text()
-)
 EXPECTED = {
     "frames",
     "hotpath",
@@ -40,7 +37,7 @@ def test_runs(name):
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert rows
     assert all(row["what"] and row["measured"] for row in rows)
-    assert any(row["reached"] is not None for row in rows)
+    assert any(row["target"] for row in rows)
 
 
 def test_runner_knows_every_benchmark():
