@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import PlotterError, UnsupportedValueError
+from ..errors import PlotterError
 from ..wire import codec, framing, pickles
 from ..wire.layout import Layout, likeness
 from ..wire.messages import Frame
@@ -298,23 +298,6 @@ class Feed:
 
 def _nothing() -> None:
     pass
-
-
-def _check_size(frame: Frame) -> None:
-    """Refuse a frame that no viewer would take; arrays have their own limit."""
-    limits = framing.FROM_CALCULATION_LIMITS
-    size, count = len(frame.payload), len(frame.buffers)
-    where = "the arguments together"
-    if size > limits.header - 4096:  # its other fields need a little room
-        raise UnsupportedValueError(
-            where,
-            f"{size} bytes beside the arrays, at most {limits.header} are taken; "
-            "numpy arrays have no such limit, lists and pickles have",
-        )
-    if count > limits.buffers:
-        raise UnsupportedValueError(
-            where, f"{count} arrays, at most {limits.buffers} are taken; stack them"
-        )
 
 
 def check_plotter(plotter: object) -> None:

@@ -1,0 +1,146 @@
+"""The budget: what watching may cost, and how old a frame may get within it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from async_plot.client import Client
+from async_plot.net import budget
+from async_plot.server import Server
+
+from ..helpers import eventually
+from .support import ProcessViewer, Watcher
+
+
+def busy(seconds: float) -> None:
+    """Compute for a while, in C, as a calculation does."""
+    a = np.random.default_rng(0).random((60, 60))
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        a @ a
+
+
+def test_expensive_frames_stay_within_the_budget() -> None:
+    """Frames of 16 MiB cost some 5 ms each; they come as rarely as that demands."""
+    x = np.zeros(1 << 21)
+    with Server(view=None, overhead=0.01) as server, ProcessViewer(server) as viewer:
+        server.update(x)
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            x[0] = x[-1] = server.updates
+            server.update(x)
+            busy(0.002)
+        stats = server.stats
+        assert viewer.newest > 1
+    # The first frame comes before anything was earned; so does the start.
+    assert stats.overhead < 0.02
+    assert stats.snapshots < 0.1 * stats.updates
+
+
+def test_the_budget_is_spent_where_frames_are_cheap() -> None:
+    """It limits the cost, not the rate: small frames come many times a second."""
+    with Server(view=None, overhead=0.05) as server, Watcher(server) as watcher:
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            server.update(1.0)
+            time.sleep(0.001)
+        assert server.stats.overhead < 0.08
+        server.close()
+        watcher.join()
+    assert len(watcher.frames) > 15
+
+
+def test_without_a_viewer_one_snapshot_a_second_is_held() -> None:
+    """Enough for one that comes while the loop is busy elsewhere."""
+    with Server(view=None, overhead=1) as server:
+        before = time.monotonic()
+        while time.monotonic() - before < 2.5:
+            server.update(1.0)
+            time.sleep(0.001)
+        assert 2 <= server.stats.snapshots <= 4
+        assert server.stats.sent == 0
+
+
+def test_a_viewer_that_comes_late_gets_a_frame_at_once() -> None:
+    """Though the calculation calls nothing any more."""
+    with Server(view=None) as server:
+        server.update("held")
+        before = time.monotonic()
+        assert next(iter(Client(server))).args == ("held",)
+        assert time.monotonic() - before < 1.0
+
+
+def test_the_frame_held_is_hardly_older_than_the_last_update() -> None:
+    """Even if the loop goes off for an hour: 50 ms, or what the budget allows."""
+    with Server(view=None, overhead=0.01) as server, Watcher(server) as watcher:
+        worst = 0.0
+        for _ in range(5):
+            end = time.monotonic() + 0.4
+            while time.monotonic() < end:
+                server.update(time.monotonic())
+                time.sleep(0.0005)
+            last = server.updates
+            stopped = time.monotonic()
+            # Whatever is held by now is all that can come.
+            while time.monotonic() < stopped + 0.25:
+                time.sleep(0.01)
+            assert watcher.newest <= last
+            worst = max(worst, stopped - watcher.frames[-1].args[0])
+        # A turn costs some 0.1 ms, and 10 ms at one percent; this machine is shared.
+        assert worst < budget.HELD + 0.25
+
+
+def test_a_viewer_that_becomes_ready_meanwhile_gets_what_is_held() -> None:
+    """The snapshot that nobody had asked for was taken in time for it."""
+    with Server(view=None, overhead=1) as server:
+        client = Client(server)
+        frames = iter(client)
+        server.update(-1.0)
+        assert next(frames).args == (-1.0,)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:  # the client is connected, and not ready
+            server.update(time.monotonic())
+            time.sleep(0.001)
+        stopped = time.monotonic()
+        frame = next(frames)
+        if frame.number == 1 or stopped - frame.args[0] > 0.3:
+            frame = next(frames)  # what was on its way when the first one was drawn
+        assert stopped - frame.args[0] < budget.HELD + 0.25
+        client.close()
+        frames.close()  # type: ignore[attr-defined]
+
+
+def test_scalars_and_logs_arrive_within_a_second() -> None:
+    """Though the calculation never calls update."""
+    import logging
+
+    from async_plot.wire.messages import Log, Scalars
+
+    from .support import Messages
+
+    with Server(view=None) as server, Messages(server) as messages:
+        handler = server.handler()
+        logger = logging.getLogger("test of logs")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        try:
+            logger.info("hello %d", 5)
+        finally:
+            logger.removeHandler(handler)
+        server.log(3, loss=0.5)
+        server.log(4, loss=0.25, rate=1)
+        eventually(lambda: len(messages.of(Scalars)) >= 2)
+        eventually(lambda: messages.of(Log))
+        [log] = messages.of(Log)
+        assert (log.name, log.level, log.text) == (
+            "test of logs",
+            logging.INFO,
+            "hello 5",
+        )
+        loss = [m for m in messages.of(Scalars) if m.name == "loss"]
+        steps = np.concatenate([np.frombuffer(m.buffers[0]) for m in loss])
+        values = np.concatenate([np.frombuffer(m.buffers[1]) for m in loss])
+        assert steps.tolist() == [3, 4]
+        assert values.tolist() == [0.5, 0.25]
