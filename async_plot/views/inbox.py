@@ -58,6 +58,8 @@ class Inbox:
         Records that nobody has taken.
     histories : dict of {str: (steps, values)}
         Every logged scalar.
+    extended : int
+        How often `histories` changed.
     events : deque of Message
         `Welcome`, `State` and `Missed`, in their order.
     ended : bool
@@ -75,6 +77,7 @@ class Inbox:
         self.stats: dict[str, Stats] = {}
         self.logs: deque[Log] = deque(maxlen=_LOGS)
         self.histories: dict[str, tuple[Any, Any]] = {}
+        self.extended = 0
         self.events: deque[Message] = deque()
         self.ended = False
         self.error: Exception | None = None
@@ -170,3 +173,4 @@ class Inbox:
             values = np.concatenate([known[1], values])
         # A new pair each time: the thread that draws may hold the one before.
         self.histories[message.name] = steps.copy(), values.copy()
+        self.extended += 1

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..client import Client
 from ..wire.messages import Frame, Opened, RunState, State, Trouble, Welcome
@@ -101,7 +101,7 @@ class _Drawer:
         self._wanting: set[str] = set()  # plotters that can take one more frame
         self._next_at: dict[str, float] = {}  # from when on they may ask for it
         self._introduced = False
-        self._histories: dict[str, Any] = {}
+        self._extended = 0  # how often the histories had changed when drawn last
         self._told: set[str] = set()
 
     def run(self) -> int:
@@ -159,9 +159,10 @@ class _Drawer:
                 frame = inbox.mid_step.pop(name, None)
             if frame is not None and painter.broken is None:
                 self._draw(painter, frame)
-        histories = dict(inbox.histories)
-        if histories and histories != self._histories:
-            self._histories = histories
+        extended = inbox.extended
+        if extended != self._extended:
+            self._extended = extended
+            histories = dict(inbox.histories)
             for painter in self._painters.values():
                 painter.draw_histories(histories)
                 if self._picture is not None:

@@ -147,7 +147,7 @@ class _Window:
         self._introduced = False
         self._troubles: set[str] = set()
         self._shown_windows: set[int] = set()
-        self._drawn_histories: dict[str, Any] = {}
+        self._extended = 0  # how often the histories had changed when drawn last
         self._panes = {
             name: self._make(name, plotter) for name in self._welcome.plotters
         }
@@ -290,9 +290,10 @@ class _Window:
 
     def _take_histories(self) -> None:
         """Let a ready-made plotter without frames draw the logged scalars."""
-        histories = dict(self._inbox.histories)
-        if histories and histories != self._drawn_histories and not self._state.frame:
-            self._drawn_histories = histories
+        extended = self._inbox.extended
+        if extended != self._extended and not self._state.frame:
+            self._extended = extended
+            histories = dict(self._inbox.histories)
             for pane in self._panes.values():
                 if pane.painter.broken is None and pane.painter.figures:
                     pane.painter.draw_histories(histories)
