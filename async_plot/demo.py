@@ -286,10 +286,14 @@ def run(seconds: float = 30.0, *, view: str = "auto", save: Path | None = None) 
         view="window" if window else None,
         wait_for_client=OPENING if window else False,
         name="demo",
-    ).start()
-    painter = _Painter(server, save) if save is not None else None
+    )
+    painter: _Painter | None = None
     try:
-        with painter or contextlib.nullcontext(), server:
+        server.start()
+        with contextlib.ExitStack() as stack:
+            if save is not None:
+                painter = stack.enter_context(_Painter(server, save))
+            stack.enter_context(server)  # ends first: then the painter finishes
             if painter is not None:
                 painter.wait_until_open(server)
             if any(viewer.view for viewer in server.viewers):
@@ -298,6 +302,7 @@ def run(seconds: float = 30.0, *, view: str = "auto", save: Path | None = None) 
                 server.update(wave.psi, wave.screen, time=wave.time)
     except KeyboardInterrupt:
         interrupted = True
+        server.close()
     if painter is not None and painter.trouble:
         told = painter.trouble
     print(summary(server.stats, save=save, trouble=told, interrupted=interrupted))
@@ -346,7 +351,6 @@ class _Painter:
         assert file is not None  # the server has started
         self.trouble = ""
         self._log = file.parent / "view.log"
-        self._save = save
         command = [sys.executable, "-m", "async_plot", "view", str(file)]
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         with open(os.open(self._log, flags, 0o600), "wb") as output:
