@@ -342,10 +342,10 @@ class _Image:
         if self._image is None or self._image.get_array().shape != array.shape:
             axes = self._axes
             if self._image is not None:
-                self._image.remove()
-                colour_bar = getattr(self._image, "colorbar", None)
-                if colour_bar is not None:
+                colour_bar = self._image.colorbar
+                if colour_bar is not None:  # first: it looks for its image
                     colour_bar.remove()
+                self._image.remove()
             wide = max(array.shape[:2]) > 8 * min(array.shape[:2])
             self._image = axes.imshow(
                 array,

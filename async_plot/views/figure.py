@@ -169,11 +169,12 @@ class Painter:
         except (Exception, SystemExit) as error:  # anything a user's class may do
             self.broken = Failure(self.name, 0, _traceback(error))
             self._find_figures()
-            for figure in self.figures[1:]:
-                _close(figure)
-            figure = self.figures[0] if self._sheets else self._new_figure()
+            for sheet in self._sheets[1:]:
+                _close(sheet.figure)
+            del self._sheets[1:]
             if not self._sheets:
-                self._adopt(figure)
+                self._adopt(self._new_figure())
+            figure = self._sheets[0].figure
             figure.clear()
             write_message(figure, "This plotter could not be made", self.broken.summary)
         return self.broken
@@ -294,13 +295,14 @@ class _Sheet:
         whole = self.figure.bbox
         axes = []
         for artist in self._animated:
-            if artist.axes is None or not artist.get_clip_on() or artist is artist.axes:
+            clipped = artist.get_clip_box() or artist.get_clip_path()
+            if artist.axes is None or not (artist.get_clip_on() and clipped):
                 return whole
             axes.append(artist.axes.bbox)
         box = Bbox.union(axes).padded(_MARGIN)
         x0, y0, x1, y1 = (round(value) for value in box.extents)
-        clipped = Bbox.intersection(Bbox.from_extents(x0, y0, x1, y1), whole)
-        return clipped if clipped is not None else whole
+        visible = Bbox.intersection(Bbox.from_extents(x0, y0, x1, y1), whole)
+        return visible if visible is not None else whole
 
     def _now(self) -> tuple[float, ...]:
         return (*self.figure.bbox.size, self.figure.dpi)

@@ -1,0 +1,354 @@
+"""A plotter on an Agg canvas: made, drawn, blitted; its mistakes are told."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from async_plot import Plotter
+from async_plot.client import ReceivedFrame
+from async_plot.errors import PlotterError
+from async_plot.plotter import ByShape
+from async_plot.views.figure import Painter, load, takes_figure
+from async_plot.wire import pickles
+from async_plot.wire.messages import PlotterCode
+
+X = np.linspace(0, 1, 50)
+
+
+@pytest.fixture(autouse=True)
+def pyplot() -> Iterator[None]:
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def new_figure() -> Figure:
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def frame(*args: Any, number: int = 1, **kwargs: Any) -> ReceivedFrame:
+    return ReceivedFrame("", number, 0.0, args, kwargs)
+
+
+def made(plotter: type) -> Painter:
+    painter = Painter("", new_figure)
+    assert painter.make(plotter) is None
+    return painter
+
+
+def pixels(figure: Figure) -> np.ndarray[Any, Any]:
+    return np.asarray(figure.canvas.buffer_rgba()).copy()
+
+
+class Blitted(Plotter):
+    def __init__(self, figure: Figure) -> None:
+        self.figure = figure
+        self.axes = figure.subplots()
+        self.axes.set(xlim=(-0.1, 1.1), ylim=(-2, 2))  # the frame is not crossed
+        (self.line,) = self.axes.plot([], [])
+        self.whole = 0
+        figure.canvas.mpl_connect("draw_event", self._count)
+
+    def _count(self, event: Any) -> None:
+        self.whole += 1
+
+    def draw(self, y: Any, top: float = 2.0) -> Any:
+        self.line.set_data(X, y)
+        if self.axes.get_ylim()[1] != top:
+            self.axes.set_ylim(-2, top)
+        return [self.line]
+
+
+class Whole(Blitted):
+    def draw(self, y: Any, top: float = 2.0) -> None:
+        super().draw(y, top)
+
+
+# -- blitting ----------------------------------------------------------------------
+
+
+def test_a_blitted_frame_equals_one_drawn_whole() -> None:
+    """Pixel for pixel, and with one whole drawing for all frames."""
+    blitted, whole = made(Blitted), made(Whole)
+    for phase in range(5):
+        for painter in (blitted, whole):
+            assert painter.draw(frame(np.sin(9 * X + phase))) is None
+        assert np.array_equal(pixels(blitted.figures[0]), pixels(whole.figures[0]))
+    assert blitted.plotter.whole == 1
+    assert whole.plotter.whole == 5
+
+
+def test_changed_limits_make_a_whole_drawing() -> None:
+    """What changed beside the returned artists is seen at once."""
+    blitted, whole = made(Blitted), made(Whole)
+    for top in (2.0, 2.0, 3.0, 3.0):
+        for painter in (blitted, whole):
+            painter.draw(frame(np.sin(9 * X), top=top))
+        assert np.array_equal(pixels(blitted.figures[0]), pixels(whole.figures[0]))
+    assert blitted.plotter.whole == 2
+
+
+@pytest.mark.parametrize("redrawn", [False, True])
+def test_a_resize_recaptures_what_lies_behind(redrawn: bool) -> None:
+    """Whether or not the canvas was drawn again before the next frame came."""
+    blitted, whole = made(Blitted), made(Whole)
+    for painter in (blitted, whole):
+        painter.draw(frame(np.sin(X)))
+        painter.figures[0].set_size_inches(4, 3)
+        if redrawn:
+            painter.figures[0].canvas.draw()
+        painter.draw(frame(np.cos(9 * X)))
+    assert pixels(blitted.figures[0]).shape[:2] == (300, 400)
+    assert np.array_equal(pixels(blitted.figures[0]), pixels(whole.figures[0]))
+
+
+def test_a_saved_picture_has_the_returned_artists() -> None:
+    """A file shows the line too, and the next frame is as it would have been."""
+    blitted, whole = made(Blitted), made(Whole)
+    saved = []
+    for painter in (blitted, whole):
+        painter.draw(frame(np.sin(9 * X)))
+        file = io.BytesIO()
+        painter.figures[0].savefig(file, format="png", dpi=60)
+        saved.append(plt.imread(io.BytesIO(file.getvalue())))
+        painter.draw(frame(np.cos(9 * X)))
+    assert np.array_equal(*saved)
+    assert np.array_equal(pixels(blitted.figures[0]), pixels(whole.figures[0]))
+
+
+def test_artists_that_are_not_returned_any_more_are_drawn_as_before() -> None:
+    """Returning nothing once ends the blitting for that frame, and shows it all."""
+
+    class Sometimes(Blitted):
+        def draw(self, y: Any, top: float = 2.0) -> Any:
+            artists = super().draw(y, top)
+            return artists if y[0] else None
+
+    sometimes, whole = made(Sometimes), made(Whole)
+    for start in (1, 0, 1):
+        for painter in (sometimes, whole):
+            painter.draw(frame(np.cos(9 * X) * 0.9 + start - 0.9))
+        assert np.array_equal(pixels(sometimes.figures[0]), pixels(whole.figures[0]))
+
+
+def test_a_text_outside_the_axes_is_blitted_whole() -> None:
+    """An artist that is not clipped may be anywhere in the figure."""
+
+    class Titled(Blitted):
+        def draw(self, y: Any, top: float = 2.0) -> Any:
+            self.axes.title.set_text(f"{y[0]:.3f}")
+            return [*super().draw(y, top), self.axes.title]
+
+    class TitledWhole(Titled):
+        def draw(self, y: Any, top: float = 2.0) -> None:
+            super().draw(y, top)
+
+    titled, whole = made(Titled), made(TitledWhole)
+    for phase in range(3):
+        for painter in (titled, whole):
+            painter.draw(frame(np.sin(X + phase)))
+    assert titled.plotter.whole == 1
+    assert np.array_equal(pixels(titled.figures[0]), pixels(whole.figures[0]))
+
+
+@pytest.mark.parametrize("returned", [3.5, "text", [1, 2], {"a": 1}, object()])
+def test_whatever_else_is_returned_is_ignored(returned: Any) -> None:
+    """Only artists mean blitting."""
+
+    class Odd(Whole):
+        def draw(self, y: Any, top: float = 2.0) -> Any:
+            super().draw(y, top)
+            return returned
+
+    painter = made(Odd)
+    assert painter.draw(frame(X)) is None
+    assert painter.plotter.whole == 1
+
+
+# -- making ------------------------------------------------------------------------
+
+
+class NoArgument:
+    def __init__(self) -> None:
+        self.first, self.second = plt.figure(), plt.figure()
+        self.lines = [f.gca().plot([])[0] for f in (self.first, self.second)]
+
+    def draw(self, y: Any) -> None:
+        self.lines[0].set_data(X, y)
+
+
+def test_a_class_without_an_argument_opens_its_own_figures() -> None:
+    """They are found, and only the one that changed is drawn."""
+    other = plt.figure()
+    painter = made(NoArgument)
+    assert painter.figures == [painter.plotter.first, painter.plotter.second]
+    painter.draw(frame(X))
+    drawn = []
+    for figure in painter.figures:
+        figure.canvas.mpl_connect("draw_event", lambda e: drawn.append(e.canvas.figure))
+    painter.draw(frame(X))
+    assert drawn == [painter.plotter.first]
+    assert other not in painter.figures
+
+
+def test_a_class_that_opens_nothing_draws_into_a_window_of_ours() -> None:
+    """Its pyplot calls find that window as the current figure."""
+
+    class Lazy:
+        def draw(self, y: Any) -> None:
+            plt.plot(X, y)
+
+    painter = Painter("", plt.figure)
+    painter.make(Lazy)
+    painter.draw(frame(X))
+    assert len(painter.figures) == 1
+    assert len(painter.figures[0].axes[0].lines) == 1
+
+
+def test_a_closed_figure_is_drawn_no_more() -> None:
+    """The plotter goes on with what is left."""
+    painter = made(NoArgument)
+    first, second = painter.figures
+    first.canvas.callbacks.process("close_event", None)
+    assert painter.figures == [second]
+    assert painter.draw(frame(X)) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("def __init__(self, figure): pass", True),
+        ("def __init__(self, f, *, size=3): pass", True),
+        ("def __init__(self, fig=None): pass", True),
+        ("def __init__(self): pass", False),
+        ("def __init__(self, colour='red'): pass", False),
+        ("def __init__(self, *args): pass", False),
+        ("pass", False),
+    ],
+)
+def test_who_is_given_a_figure(source: str, wanted: bool) -> None:
+    """A class that takes one argument; one with none, or only options, is not."""
+    space: dict[str, Any] = {}
+    exec(f"class Some:\n    {source}", space)
+    assert takes_figure(space["Some"]) is wanted
+
+
+def test_a_class_that_asks_for_more_is_refused() -> None:
+    """The text names what it asks for."""
+
+    class Greedy:
+        def __init__(self, figure: Figure, mesh: Any) -> None: ...
+
+        def draw(self) -> None: ...
+
+    painter = Painter("", new_figure)
+    failure = painter.make(Greedy)
+    assert failure is not None and "figure, mesh" in failure.text
+
+
+# -- what goes wrong ---------------------------------------------------------------
+
+
+def test_a_failure_in_draw_is_returned_and_the_next_frame_is_drawn() -> None:
+    """With the frame's number, and a traceback that begins in the user's code."""
+
+    class Picky(Whole):
+        def draw(self, y: Any, top: float = 2.0) -> None:
+            if y[0] > 5:
+                raise ValueError("too high\nby far")
+            super().draw(y, top)
+
+    painter = made(Picky)
+    failure = painter.draw(frame(X + 9, number=7))
+    assert failure is not None
+    assert (failure.frame, failure.summary) == (7, "ValueError: too high")
+    assert failure.text.count("File ") == 1 and "in draw" in failure.text
+    assert painter.draw(frame(X)) is None
+    assert painter.shown == 1
+
+
+def test_arguments_that_do_not_fit_and_exits_are_failures_too() -> None:
+    """Nothing that a draw does ends the viewer."""
+
+    class Leaver(Whole):
+        def draw(self, y: Any, top: float = 2.0) -> None:
+            sys.exit(3)
+
+    painter = made(Leaver)
+    assert "SystemExit: 3" in (painter.draw(frame(X)) or "").text  # type: ignore[union-attr]
+    failure = painter.draw(frame())
+    assert failure is not None and failure.summary.startswith("TypeError")
+
+
+def test_a_failure_while_rendering_is_the_plotters() -> None:
+    """Such as a title that is no valid mathematics."""
+
+    class Odd(Whole):
+        def draw(self, y: Any, top: float = 2.0) -> None:
+            self.axes.set_title(r"$\frac{$")
+
+    failure = made(Odd).draw(frame(X))
+    assert failure is not None and "frac" in failure.summary
+
+
+def test_a_plotter_that_cannot_be_made_writes_the_reason_into_its_figure() -> None:
+    """Its windows are not left half made."""
+
+    class Broken:
+        def __init__(self) -> None:
+            plt.figure()
+            plt.figure()
+            raise RuntimeError("no such colour map")
+
+    painter = Painter("p", new_figure)
+    failure = painter.make(Broken)
+    assert failure is painter.broken and failure is not None
+    (figure,) = painter.figures
+    assert "no such colour map" in figure.texts[1].get_text()
+    assert len(plt.get_fignums()) == 1
+
+
+def test_a_class_is_loaded_as_it_was_sent() -> None:
+    """By value; without code it is the ready-made one."""
+    here = list(sys.version_info[:2])
+    data = pickles.dump_plotter(Blitted)
+    assert load(PlotterCode("", "Blitted", here, [memoryview(data)])).draw
+    assert load(PlotterCode("", "", here, [])) is ByShape
+
+
+def test_code_of_another_python_is_refused_with_a_way_out() -> None:
+    """Both versions are named, and what to do."""
+    code = PlotterCode("", "Wave", [3, 9], [b""])
+    with pytest.raises(PlotterError, match=r"3\.9.*--plotter file\.py:Wave") as caught:
+        load(code)
+    assert ".".join(map(str, sys.version_info[:2])) in str(caught.value)
+
+
+def test_code_whose_modules_are_missing_names_them() -> None:
+    """The text is the import error's."""
+    data = b"cno_such_module\nWave\n."
+    code = PlotterCode("", "Wave", list(sys.version_info[:2]), [data])
+    with pytest.raises(PlotterError, match="no_such_module"):
+        load(code)
+
+
+def test_histories_are_drawn_by_the_ready_made_plotter_until_a_frame_comes() -> None:
+    """Logged scalars are lines where nothing else is given."""
+    painter = made(ByShape)
+    painter.draw_histories({"energy": (X, X**2)})
+    (axes,) = painter.figures[0].axes
+    assert axes.get_ylabel() == "energy"
+    painter.draw(frame(X, X))
+    painter.draw_histories({"energy": (X, X**2)})
+    assert painter.figures[0].axes[0].get_ylabel() != "energy"
