@@ -55,6 +55,7 @@ MAX_VIEWERS = 1024
 CREDIT = 2  # frames that one viewer may have asked for
 SCALARS_EVERY = 0.1  # seconds
 TEXT = 8192  # characters of a viewer's text that are taken
+TROUBLES = 100  # different ones that a viewer may tell
 HANDOVER = 10e-6  # seconds that the calculation loses when the GIL goes to and fro
 
 logger = logging.getLogger("async_plot")
@@ -594,8 +595,10 @@ class Publisher(threading.Thread):
             self.opened = True
             self.notice.ring()
         elif isinstance(message, Trouble):
+            if len(peer.troubles) >= TROUBLES:
+                return  # before it costs anything to look at it
             text = printable(message.text[:TEXT])
-            if text not in peer.troubles and len(peer.troubles) < 100:
+            if text not in peer.troubles:
                 peer.troubles.add(text)
                 logger.warning(
                     "viewer at %s, frame %d of plotter %r: %s",
@@ -605,7 +608,7 @@ class Publisher(threading.Thread):
                     text,
                 )
         elif isinstance(message, Goodbye):
-            self._drop(peer, printable(message.reason[:TEXT]))
+            self._drop(peer, f"it left: {message.reason[:80]!r}")
 
     def _drop(self, peer: _Peer, reason: str) -> None:
         if peer not in self._peers:

@@ -172,6 +172,8 @@ class Dialling:
             _, version, _ = _HELLO.unpack(hello)
             if version != VERSION:
                 raise VersionError(VERSION, version)
+            if self._received:  # a true answer is made of a proof it has not seen
+                raise AuthenticationError("the other end answers before it was asked")
             proof = _PROOF.pack(
                 _MAGIC, VERSION, self._role, self._right, self._nonce, b"\0" * 32
             )[:-32]

@@ -302,3 +302,21 @@ def test_closed_end_takes_no_messages_out_of_its_outbox(pair):
     pair.viewer.eof()
     assert not pair.viewer.wants_to_send
     assert pair.viewer.data_to_send() == []
+
+
+@given(st.binary(max_size=400), st.integers(1, 400), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_strangers_end_in_a_verdict_or_are_lent_memory(data, step, viewer):
+    """Before the proof, either end refuses, or still has memory for what comes."""
+    end = (
+        Connection(Dialling(KEY, Role.VIEWER, Right.LOOK))
+        if viewer
+        else Connection(Dialled(KEY))
+    )
+    magic = b"\x89APLOT\r\n\0\x01"
+    try:
+        feed(end, magic + data, step)
+        assert len(end.get_buffer()) > 0
+        assert end.phase is Phase.PROVING
+    except HandshakeError:
+        assert end.phase is Phase.CLOSED

@@ -224,6 +224,14 @@ def test_reflected_proof_is_no_answer():
         there.receive(PROOF)
 
 
+def test_answer_before_the_proof_is_refused():
+    """Who answers what was not said yet knows nothing, and is not waited for."""
+    with pytest.raises(AuthenticationError, match="before it was asked"):
+        dialling().receive(HELLO + b"\0")
+    with pytest.raises(AuthenticationError):
+        dialling().receive(HELLO + ANSWER)
+
+
 @pytest.mark.parametrize("version", [0, 2, 0xFFFF])
 def test_other_version_is_named(version):
     """Both versions stand in the error, and the refusal says why."""
