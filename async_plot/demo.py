@@ -72,14 +72,14 @@ class Wave:
     SLITS = ((103, 115), (141, 153))  # rows
     SCREEN = 352  # column
     LONGEST_STEP = 0.8  # beyond, the two parts would excite waves that are not there
-    END = 385.0  # the middle of what goes through is at the screen
+    END = 375.0  # the middle of what goes through is at the screen
 
     def __init__(self, shape: tuple[int, int] = (256, 384)) -> None:
         rows, columns = shape
         y = np.arange(rows)[:, None] - (rows - 1) / 2
         x = np.arange(columns)[None, :]
         self.momentum = 2 * np.pi / self.WAVELENGTH
-        packet = np.exp(-(((x - 62) / 20) ** 2) - (y / 46) ** 2)
+        packet = np.exp(-(((x - 66) / 24) ** 2) - (y / 46) ** 2)
         self.psi: Complex = packet * np.exp(1j * self.momentum * x)
         self.psi /= np.sqrt(np.sum(np.abs(self.psi) ** 2))
         self.screen: Real = np.zeros(rows)
@@ -148,6 +148,7 @@ class DoubleSlit(Plotter):
 
     def __init__(self, figure: Figure) -> None:
         rows, columns = 256, 384
+        figure.set_size_inches(8.8, 5.0)
         figure.set_facecolor(self.GROUND)
         grid = figure.add_gridspec(
             1, 2, width_ratios=[3.4, 1], wspace=0.03, left=0.03, right=0.975
@@ -220,7 +221,7 @@ class DoubleSlit(Plotter):
             fontsize=11,
         )
         axes.text(
-            *(0.16 / 1.3, -0.055, "what has reached the screen"),
+            *(0.16 / 1.3, -0.055, "what the screen has seen"),
             transform=axes.transAxes,
             color=self.INK,
             alpha=0.6,
@@ -233,7 +234,7 @@ class DoubleSlit(Plotter):
         angle = np.linspace(-np.pi, np.pi, 256, endpoint=False)[:, None]
         colours: Real = 0.56 + 0.44 * np.cos(angle - np.array([0.3, 2.3, 4.2]))
         weights = np.array([0.3, 0.55, 0.15])
-        colours *= (0.62 / (colours @ weights))[:, None] ** 0.6
+        colours *= (0.72 / (colours @ weights))[:, None] ** 0.6
         return np.clip(colours, 0, 1)
 
     def draw(self, psi: Complex, screen: Real, time: float) -> list[Artist]:
@@ -242,7 +243,7 @@ class DoubleSlit(Plotter):
         # The scale follows the wave, as it spreads, but not each of its flickers.
         top = float(np.quantile(modulus, 0.9995)) or 1.0
         self.peak = top if not self.peak else 0.9 * self.peak + 0.1 * top
-        bright = np.clip(modulus / self.peak, 0, 1) ** 0.6
+        bright = np.clip(modulus / self.peak, 0, 1) ** 0.55
         hue = ((np.angle(psi) / (2 * np.pi) + 0.5) * 256).astype(np.uint8)
         ground = np.array([10, 12, 20])
         colours = self.palette[hue] * 255 - ground
