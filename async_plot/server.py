@@ -236,10 +236,9 @@ class Server(Feed):
         try:
             values = {name: float(value) for name, value in scalars.items()}
             at = None if step is None else float(step)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # of any object's own conversion
             if self._logged:
-                self.refused += 1
-                self._refusals.append(f"log: {error}")
+                next(iter(self._feeds.values())).refuse(f"log: {error}")
                 return
             raise UnsupportedValueError(
                 f"log's scalar among {', '.join(map(repr, scalars)) or 'step'}",

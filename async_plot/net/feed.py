@@ -235,6 +235,10 @@ class Feed:
             text = str(error)
         except Exception:  # the calculation's own errors may be as broken as they like
             text = type(error).__name__
+        self.refuse(text)
+
+    def refuse(self, text: str) -> None:
+        """Count something that cannot be sent; the background thread tells it."""
         self.refused += 1
         self._refusals.append(text)
 

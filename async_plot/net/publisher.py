@@ -576,9 +576,9 @@ class Publisher(threading.Thread):
             self._drop(peer, "workers are not served here")
             return
         for message in [*self._introduction, *self._log_tail]:
-            connection.send(message)
+            self._put(peer, message)
         for held in self._held:
-            connection.send(self._stats(held, time.monotonic()))
+            self._put(peer, self._stats(held, time.monotonic()))
         self._queue_scalars(peer)
 
     def _handle(self, peer: _Peer, message: Message, now: float) -> None:
@@ -656,11 +656,16 @@ class Publisher(threading.Thread):
             viewers=len(self.viewers()),
         )
 
+    @staticmethod
+    def _put(peer: _Peer, message: Message) -> None:
+        peer.connection.send(message)
+        _say("<", peer, message)
+
     def _tell(self, message: Message, now: float) -> None:
         """Say something to every viewer."""
         for peer in list(self._peers):
             if peer.connection.phase is Phase.OPEN:
-                peer.connection.send(message)
+                self._put(peer, message)
                 if not peer.connection.mid_send:
                     self._flush(peer, now)
 
@@ -691,7 +696,7 @@ class Publisher(threading.Thread):
             count = 0 if whole else count
             if whole or count < len(history):
                 steps, values = history.since(count)
-                peer.connection.send(Scalars(name, whole, [steps.data, values.data]))
+                self._put(peer, Scalars(name, whole, [steps.data, values.data]))
                 peer.scalars[name] = history.generation, len(history)
 
     def _charge(self, cpu: float, now: float) -> None:
@@ -738,7 +743,7 @@ class Publisher(threading.Thread):
                 if snapshot.number > peer.sent.get(name, 0):
                     self._send_frame(peer, self._by_name[name], snapshot, now)
             for message in closing:
-                peer.connection.send(message)
+                self._put(peer, message)
             self._flush(peer, now)
         logs: list[Message] = list(self._log_tail)
         scalars: list[Message] = [

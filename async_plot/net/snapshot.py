@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..wire import framing
 from ..wire.layout import Layout
 
 __all__ = ["Arena", "Snapshot"]
@@ -132,5 +133,5 @@ class Snapshot:
     def describe(self) -> str:
         """One line for a debug log."""
         buffers = self.parts[1:]
-        size = sum(map(len, buffers)) / 1e6
-        return f"frame #{self.number} [{len(buffers)} buffers, {size:.3g} MB]"
+        size = framing.describe_size(sum(map(len, buffers)))
+        return f"frame #{self.number} [{len(buffers)} buffers, {size}]"

@@ -23,7 +23,7 @@ import msgpack
 from ..errors import MessageTooLargeError, ProtocolError
 from .messages import FROM_CALCULATION, FROM_VIEWER, Memory, Message
 
-__all__ = ["Limits", "Reader", "describe", "encode", "head"]
+__all__ = ["Limits", "Reader", "describe", "describe_size", "encode", "head"]
 
 _PREFIX = struct.Struct("!IHBB")
 _STAGE = 65536  # bytes; what a small message arrives in together with its kin
@@ -265,7 +265,7 @@ def describe(message: Message) -> str:
     buffers = getattr(message, "buffers", None)
     if buffers:
         size = sum(len(_bytes(b)) for b in buffers)
-        parts.append(f"[{len(buffers)} buffers, {_size(size)}]")
+        parts.append(f"[{len(buffers)} buffers, {describe_size(size)}]")
     return " ".join(parts)
 
 
@@ -275,7 +275,8 @@ def _printable(text: str) -> str:
     )
 
 
-def _size(count: float) -> str:
+def describe_size(count: float) -> str:
+    """Bytes as people read them: ``1.2 MB``."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}"
