@@ -130,7 +130,6 @@ class Painter:
         self._new_figure = new_figure
         self._after_draw = after_draw or _nothing
         self._sheets: list[_Sheet] = []
-        self._others: set[int] = set()  # numbers of figures that are not its own
 
     @property
     def figures(self) -> list[Figure]:
@@ -151,7 +150,7 @@ class Painter:
         Failure or None
             Why it could not be made; the figure then shows the reason.
         """
-        self._others = set(_open_figures())
+        before = set(_open_figures())
         given: list[Figure] = []
         try:
             kind = plotter if isinstance(plotter, type) else plotter()
@@ -161,14 +160,14 @@ class Painter:
                 self.plotter = kind(given[0])
             else:
                 self.plotter = kind()
-            self._find_figures()
+            self._find_figures(before)
             if not self._sheets:
                 # It opens its window when it draws: this one becomes pyplot's
                 # current figure, so that such a plotter draws into it.
                 self._adopt(self._new_figure())
         except (Exception, SystemExit) as error:  # anything a user's class may do
             self.broken = Failure(self.name, 0, _traceback(error))
-            self._find_figures()
+            self._find_figures(before)
             for sheet in self._sheets[1:]:
                 _close(sheet.figure)
             del self._sheets[1:]
@@ -187,12 +186,15 @@ class Painter:
         Failure or None
             What went wrong; the next frame can be tried all the same.
         """
+        before = set(_open_figures())
         try:
             if not isinstance(frame, ReceivedFrame):
                 frame = decode_frame(frame)
             if isinstance(self.plotter, ByShape):
                 self.plotter.number = frame.number
-            self._refresh(self.plotter.draw(*frame.args, **frame.kwargs))
+            returned = self.plotter.draw(*frame.args, **frame.kwargs)
+            self._find_figures(before)
+            self._refresh(returned)
         except (Exception, SystemExit) as error:  # anything a user's class may do
             return Failure(self.name, frame.number, _traceback(error))
         self.shown += 1
@@ -207,17 +209,16 @@ class Painter:
     # -- private ---------------------------------------------------------------
 
     def _refresh(self, returned: Any) -> None:
-        self._find_figures()
         artists = _artists(returned)
         for sheet in list(self._sheets):
             if not sheet.closed:
                 sheet.refresh([a for a in artists if _figure_of(a) is sheet.figure])
 
-    def _find_figures(self) -> None:
-        """Adopt the pyplot windows that were opened since the last look."""
+    def _find_figures(self, before: set[int]) -> None:
+        """Adopt the pyplot windows that it has opened by itself."""
         known = {id(sheet.figure) for sheet in self._sheets}
         for number, figure in _open_figures().items():
-            if number not in self._others and id(figure) not in known:
+            if number not in before and id(figure) not in known:
                 self._adopt(figure)
 
     def _adopt(self, figure: Figure) -> None:

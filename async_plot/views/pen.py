@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +153,7 @@ class Pen:
             ),
             self.colours["well"],
         )
+        values = np.where(np.isfinite(values), values, np.nan)  # these leave a gap
         scaled = (values - low) / (high - low) if high > low else values * 0 + 0.5
         xs = np.linspace(x0 + 1, x1 - 1, len(values))
         self.line(xs, y - half + 2 * half * scaled, self.colours["spark"], 1.2)
@@ -203,6 +205,13 @@ _BOLD = FontProperties(family=["DejaVu Sans"], size=8.2, weight="bold")
 
 @functools.lru_cache(maxsize=4096)
 def _word(text: str, bold: bool, dpi: float) -> _Word:
+    with warnings.catch_warnings():
+        # A letter that the font lacks is a box, which says enough.
+        warnings.simplefilter("ignore")
+        return _drawn_word(text, bold, dpi)
+
+
+def _drawn_word(text: str, bold: bool, dpi: float) -> _Word:
     font = _BOLD if bold else _FONT
     size = font.get_size_in_points() * dpi / 72
     left, up, down = math.ceil(size / 2), math.ceil(1.4 * size), math.ceil(0.6 * size)

@@ -283,6 +283,8 @@ def _draw_scalars(pen: Pen, state: StripState, now: float, y: float) -> None:
     """Draw the newest value of each scalar, and its history as a small line."""
     total = len(state.scalars)
     room = pen.width - 2 * _PAD
+    if room < 100:
+        return
     count = max(1, min(6, total, int(room // 130)))
     names = list(state.scalars)[:count]
     cell = room / count

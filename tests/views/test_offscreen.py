@@ -1,0 +1,211 @@
+"""Drawing without a screen: frames counted, pictures whole."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from async_plot import Client, Plotter, Server
+from async_plot.views import offscreen
+
+from ..helpers import eventually
+
+X = np.linspace(0, 1, 50)
+
+
+class Line(Plotter):
+    def __init__(self, figure: Figure) -> None:
+        self.axes = figure.add_axes((0, 0, 1, 1))
+        self.axes.set(xlim=(0, 1), ylim=(0, 1))
+        (self.line,) = self.axes.plot([], [], lw=6)
+
+    def draw(self, y: Any) -> None:
+        if y[0] < 0:
+            raise ValueError("below zero")
+        self.line.set_data(X, y)
+
+
+class Drawing(threading.Thread):
+    """A viewer in a thread; its result, or what it raised."""
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        super().__init__(daemon=True)
+        self.drawn: list[int] = []
+        self.result: Any = None
+        self._client = Client(server)
+        self._options = options
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.result = offscreen.run(
+                self._client,
+                on_drawn=lambda name, number: self.drawn.append(number),
+                **self._options,
+            )
+        except Exception as error:
+            self.result = error
+
+    def end(self) -> Any:
+        self.join(20)
+        return self.result
+
+
+@pytest.fixture(autouse=True)
+def figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def level(path: Path) -> float:
+    """Height of the line in a picture, 0 to 1."""
+    pixels = imread(path)[..., :3]
+    rows = np.argwhere((abs(pixels - np.array([31, 119, 180]) / 255) < 0.02).all(-1))
+    return float(1 - rows[:, 0].mean() / len(pixels))
+
+
+def update_until(server: Server, done: Any, *arguments: Any) -> None:
+    """Call update until something is so; frames are taken by calls only."""
+
+    def step() -> Any:
+        server.update(*arguments)
+        return done()
+
+    eventually(step, 20)
+
+
+def test_a_run_is_drawn_until_its_end(tmp_path: Path) -> None:
+    """The last frame is in the picture, and what was drawn is counted."""
+    picture = tmp_path / "run.png"
+    with Server(Line, view=None, overhead=1) as server:
+        drawing = Drawing(server, save=picture)
+        update_until(server, lambda: len(drawing.drawn) >= 3, X * 0 + 0.2)
+        assert server.viewers[0].view == "off-screen"
+        server.update(X * 0 + 0.7)
+    assert drawing.end() == len(drawing.drawn) >= 4
+    assert level(picture) == pytest.approx(0.7, abs=0.01)
+    assert [path.name for path in tmp_path.glob("*.png")] == ["run.png"]
+
+
+def test_the_picture_grows_while_the_run_goes_on(tmp_path: Path) -> None:
+    """It is written at most once a second, and never seen half written."""
+    picture = tmp_path / "run.png"
+    with Server(Line, view=None, overhead=1) as server:
+        drawing = Drawing(server, save=picture)
+        update_until(server, lambda: picture.exists() and drawing.drawn, X * 0 + 0.5)
+        first = picture.stat().st_mtime_ns
+
+        def written() -> bool:
+            imread(picture)  # whole at every moment
+            return picture.stat().st_mtime_ns != first
+
+        update_until(server, written, X * 0 + 0.5)
+        assert picture.stat().st_mtime_ns - first > 0.9e9
+    drawing.end()
+
+
+def test_several_figures_have_a_picture_each(tmp_path: Path) -> None:
+    """Named after the plotters."""
+    with Server({"a": Line, "b": Line}, view=None) as server:
+        server["a"].update(X * 0 + 0.2)
+        server["b"].update(X * 0 + 0.8)
+    assert offscreen.run(Client(server), save=tmp_path / "run.png") == 2
+    assert level(tmp_path / "run-a.png") == pytest.approx(0.2, abs=0.01)
+    assert level(tmp_path / "run-b.png") == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_run_that_is_over_is_drawn_from_its_record(tmp_path: Path) -> None:
+    """With the plotter that it had, or with another one."""
+    with Server(Line, view=None) as server:
+        server.update(X * 0 + 0.3)
+
+    class Other(Line):
+        def draw(self, y: Any) -> None:
+            super().draw(1 - y)
+
+    for plotter, expected in ((None, 0.3), (Other, 0.7)):
+        picture = tmp_path / f"{expected}.png"
+        assert offscreen.run(Client(server), plotter=plotter, save=picture) == 1
+        assert level(picture) == pytest.approx(expected, abs=0.01)
+
+
+def test_logged_scalars_are_drawn_without_a_frame(tmp_path: Path) -> None:
+    """As lines, by the ready-made plotter."""
+    with Server(view=None) as server:
+        for step in range(5):
+            server.log(step, energy=step**2)
+    picture = tmp_path / "run.png"
+    offscreen.run(Client(server), save=picture)
+    blue = abs(imread(picture)[..., :3] - np.array([31, 119, 180]) / 255) < 0.1
+    assert blue.all(-1).sum() > 100
+
+
+def test_a_draw_that_raises_is_told_and_the_next_frame_is_tried(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The calculation's log has the traceback once."""
+    with Server(Line, view=None, overhead=1) as server:
+        drawing = Drawing(server)
+        update_until(server, lambda: len(drawing.drawn) >= 3, X - 1)
+        update_until(server, lambda: server.viewers[0].shown, X)
+    assert drawing.end() < len(drawing.drawn)
+    assert "below zero" in capsys.readouterr().out
+    assert caplog.text.count("ValueError: below zero") == 1
+
+
+def test_frames_are_asked_for_at_the_given_rate() -> None:
+    """Ten a second are ten a second, whatever could be drawn."""
+    import time
+
+    times: list[float] = []
+    with Server(Line, view=None, overhead=1) as server:
+        drawing = Drawing(server, max_rate=10.0)
+        update_until(
+            server,
+            lambda: (
+                (len(drawing.drawn) > len(times) and times.append(time.monotonic()))
+                or len(times) >= 8
+            ),
+            X,
+        )
+    drawing.end()
+    assert times[-1] - times[0] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("missing/run.png", FileNotFoundError), ("run.docx", ValueError)],
+)
+def test_a_picture_that_cannot_be_written_is_refused_at_once(
+    name: str, error: type[Exception], tmp_path: Path
+) -> None:
+    """Before anything is drawn."""
+    with Server(Line, view=None) as server:
+        server.update(X)
+    with pytest.raises(error):
+        offscreen.run(Client(server), save=tmp_path / name)
+
+
+def test_a_full_disk_is_said_once_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run is drawn to its end, and no temporary file stays."""
+
+    def full(self: Figure, path: Path, **options: Any) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    with Server(Line, view=None) as server:
+        server.update(X)
+    assert offscreen.run(Client(server), save=tmp_path / "run.png") == 1
+    assert capsys.readouterr().out.count("No space left") == 1
+    assert not list(tmp_path.glob("*run.png*"))
