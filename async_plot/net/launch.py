@@ -6,6 +6,7 @@ command line: it names a file that only this user can read.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,11 +24,13 @@ def code(connection_file: Path, main: str = "async_plot.views.launched") -> str:
     """Python source that starts a viewer for that run.
 
     It finds this very package also where the viewer's interpreter would not, and
-    prefers its own one if it has it.
+    prefers its own one if it has it. It imports nothing from the working directory,
+    as a script that was started there would not; what the calculation imports from,
+    the viewer is told later.
     """
     package = str(Path(__file__).resolve().parents[2])
     return (
-        f"import sys; sys.path.append({package!r}); "
+        f"import sys; sys.path[:] = [*filter(None, sys.path), {package!r}]; "
         f"from {main} import main; main({str(connection_file)!r})"
     )
 
@@ -54,6 +57,8 @@ class Launched:
                 _released.remove(process)
         self.log = log
         with open(log, "ab", opener=open_private) as output:
+            if hasattr(os, "fchmod"):  # whatever the umask
+                os.fchmod(output.fileno(), 0o600)
             self._process = subprocess.Popen(
                 [*command, code(connection_file)],
                 stdin=subprocess.DEVNULL,

@@ -28,7 +28,7 @@ from typing import Any
 
 from ..errors import RunNotFoundError
 from ..wire import framing
-from ..wire.handshake import KEY_BYTES
+from ..wire.handshake import KEY_BYTES, Key
 from ..wire.messages import FROM_CALCULATION, Message
 
 __all__ = [
@@ -134,12 +134,12 @@ def private_directory(path: Path) -> Path:
     PermissionError
         If it belongs to somebody else, is a link, or others may write to it.
     """
-    for parent in reversed([each for each in path.parents if not each.exists()]):
-        parent.mkdir(mode=0o700, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-        if path.lstat().st_mode & 0o700 != 0o700:  # a umask that takes all away
-            path.chmod(0o700)
+    missing = [each for each in path.parents if not each.exists()]
+    for each in (*reversed(missing), path):
+        with contextlib.suppress(FileExistsError):
+            each.mkdir(mode=0o700)
+            if each.lstat().st_mode & 0o700 != 0o700:  # a umask that takes all away
+                each.chmod(0o700)
     _check_owner(path, path.lstat(), directory=True)
     return path
 
@@ -282,7 +282,7 @@ def read(path: str | os.PathLike[str]) -> Run:
     try:
         with _open_private(path) as file:
             content: dict[str, Any] = json.loads(file.read())
-        key = bytes.fromhex(content["key"]) if content["key"] else None
+        key = Key.fromhex(content["key"]) if content["key"] else None
         if key is not None and len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
         address = content["address"]

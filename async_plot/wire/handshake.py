@@ -24,7 +24,16 @@ from collections.abc import Callable
 from ..errors import AuthenticationError, HandshakeError, VersionError
 from .messages import Right, Role
 
-__all__ = ["KEY_BYTES", "LIMIT", "VERSION", "Dialled", "Dialling", "derive", "new_key"]
+__all__ = [
+    "KEY_BYTES",
+    "LIMIT",
+    "VERSION",
+    "Dialled",
+    "Dialling",
+    "Key",
+    "derive",
+    "new_key",
+]
 
 VERSION = 1
 KEY_BYTES = 32
@@ -38,12 +47,23 @@ _ANSWER = struct.Struct("!B32s")
 _WELCOME, _WRONG_VERSION, _WRONG_KEY = 0, 1, 2
 
 
-def new_key() -> bytes:
+class Key(bytes):
+    """A secret that no log and no traceback with its variables shows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<key>"
+
+    __str__ = __repr__
+
+
+def new_key() -> Key:
     """Make the secret of a run: 32 random bytes."""
-    return os.urandom(KEY_BYTES)
+    return Key(os.urandom(KEY_BYTES))
 
 
-def derive(key: bytes, right: Right) -> bytes:
+def derive(key: bytes, right: Right) -> Key:
     """Key that proves a right.
 
     The run's key is the one for `Right.ADMINISTER`; each lower right's key is the
@@ -52,7 +72,7 @@ def derive(key: bytes, right: Right) -> bytes:
     """
     for level in range(Right.ADMINISTER, right, -1):
         key = hmac.digest(key, b"async_plot right %d" % (level - 1), hashlib.sha256)
-    return key
+    return Key(key)
 
 
 class Dialled:

@@ -281,6 +281,16 @@ def test_strangers_are_refused_at_their_first_wrong_byte(data):
         there.receive(data[wrong : wrong + 1])
 
 
+def test_keys_do_not_show():
+    """A key among the variables of a traceback, or in a log, is not to be read."""
+    for key in (new_key(), derive(KEY, Right.LOOK), derive(KEY, Right.ADMINISTER)):
+        assert len(key) == 32
+        assert repr(key) == str(key) == f"{key}" == "<key>"
+        assert str([key]) == "[<key>]"
+        with pytest.raises(AttributeError):
+            key.hint = "no"
+
+
 def test_no_error_tells_the_key():
     """Neither texts nor representations of the two machines hold the key."""
     here, there = dialled(), dialling()
@@ -289,4 +299,4 @@ def test_no_error_tells_the_key():
     for key in (KEY, derive(KEY, Right.LOOK)):
         for text in (str(caught.value), repr(here), repr(there)):
             assert key.hex() not in text
-            assert repr(key)[2:-1] not in text
+            assert repr(bytes.join(b"", [key]))[2:-1] not in text
