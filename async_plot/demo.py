@@ -291,6 +291,8 @@ def run(seconds: float = 30.0, *, view: str = "auto", save: Path | None = None) 
     painter: _Painter | None = None
     try:
         server.start()
+        if window and save is None and not server.viewers:
+            save = PICTURE  # the window did not open; the server has said why
         with contextlib.ExitStack() as stack:
             if save is not None:
                 painter = stack.enter_context(_Painter(server, save))

@@ -180,6 +180,14 @@ def test_with_a_display_the_demo_opens_a_window(xvfb: str) -> None:
     end_processes()
 
 
+def test_a_window_that_does_not_open_becomes_a_picture(xvfb: str) -> None:
+    """Where a toolkit is installed but does not work, the picture is drawn instead."""
+    env = {"DISPLAY": xvfb, "QT_QPA_PLATFORM": "nonsense"}
+    done = run_script(RUN, "demo", "--seconds", "1", env=env, timeout=90)
+    assert "going on without a viewer" in done.stderr
+    assert done.stdout.strip().endswith("the last one is in async-plot-demo.png")
+
+
 def test_ctrl_c_in_the_demo_leaves_cleanly(tmp_path: Path) -> None:
     """Ctrl-C ends the demo with its line, its picture and no traceback."""
     from async_plot.net import runs
