@@ -192,6 +192,10 @@ def _isolated(
     sending: Any, function: Callable[..., Any], args: tuple[Any, ...]
 ) -> None:
     os.setpgid(0, 0)
+    if not sys.flags.dev_mode:
+        # Rivals and what they start complain when they are ended. Errors of ours
+        # come back through the pipe; ``python -X dev`` shows the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
         answer = False, function(*args)
     except BaseException as error:  # told by the other side

@@ -170,7 +170,7 @@ def _display() -> Iterator[str]:
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [program, "-displayfd", str(writing), "-screen", "0", "1280x1024x24"]
-        + ["-nolisten", "tcp"],
+        + ["-nolisten", "tcp", "-noreset"],
         pass_fds=[writing],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -224,6 +224,7 @@ def _pause(kind: str, draw: bool) -> Rival:
     # Else matplotlib refuses Qt where there is no display; it is told apart by this.
     application = QtWidgets.QApplication([])
     matplotlib.use("QtAgg")
+    matplotlib.rcParams["figure.raise_window"] = False
     from matplotlib import pyplot
 
     pyplot.ion()
