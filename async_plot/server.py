@@ -36,7 +36,9 @@ from .wire.messages import (
 
 __all__ = ["Server", "Statistics"]
 
-EXIT_DELAY = 0.5  # seconds that a view may hold up the end of a calculation
+# Seconds that a view may hold up the end of a calculation: half a second is promised,
+# and waking up, closing and writing the files takes its part of it.
+EXIT_DELAY = 0.45
 WAIT = 30.0  # seconds of ``wait_for_client=True``
 _VIEWS = ("auto", "window", "browser", "terminal", None)
 _EXTRAS = {"browser": "hub", "terminal": "terminal"}
