@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 
 import pytest
 
-from async_plot.wire import framing, messages
+from async_plot.net import publisher, snapshot
+from async_plot.wire import codec, framing, handshake, messages, outbox
 from async_plot.wire.messages import (
     FROM_CALCULATION,
     FROM_VIEWER,
@@ -17,6 +19,7 @@ from async_plot.wire.messages import (
     RunState,
 )
 
+from ..helpers import ROOT
 from .samples import KINDS, SAMPLES
 
 CODES = {
@@ -114,3 +117,71 @@ def test_repr_shows_no_payload(kind):
     text = repr(SAMPLES[kind])
     assert "buffers" not in text
     assert "payload" not in text
+
+
+# -- the protocol's document -------------------------------------------------------
+
+
+def paragraph(kind):
+    """What the protocol's document says of a message, on one line."""
+    text = (ROOT / "docs" / "protocol.rst").read_text()
+    found = re.search(rf"^``{kind.__name__}``, code .*?\n\n", text, re.M | re.S)
+    assert found, kind.__name__
+    return " ".join(found.group().split())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_kind_stands_in_the_protocols_document(kind):
+    """With its code, its lane, and its fields with their types in their order."""
+    text = paragraph(kind)
+    assert text.startswith(f"``{kind.__name__}``, code {kind.code}, {kind.lane.value}")
+    end = 0
+    for field in dataclasses.fields(kind):
+        declared = field.type.replace("list[", "list of ").rstrip("]")
+        wanted = f"``{field.name}``"
+        if field.name != "buffers":
+            wanted += rf" {declared}\b"
+        match = re.search(wanted, text[end:])
+        assert match, f"{wanted} after {text[:end]!r}"
+        end += match.end()
+
+
+def test_limits_stand_in_the_protocols_document():
+    """The numbers of the document are those of the code."""
+    text = (ROOT / "docs" / "protocol.rst").read_text()
+    for words, value in {
+        r"bytes of a peer before its proof +(\d+)": handshake.LIMIT,
+        r"time for the handshake +(\d+) s": handshake.TIMEOUT,
+        r"connections without proof +(\d+)": publisher.MAX_UNPROVEN,
+        r"viewers of one run +(\d+)": publisher.MAX_VIEWERS,
+        r"header of a viewer's message +(\d+) KiB": (
+            framing.FROM_VIEWER_LIMITS.header >> 10
+        ),
+        r"header of a calculation's message +(\d+) MiB": (
+            framing.FROM_CALCULATION_LIMITS.header >> 20
+        ),
+        r"buffers of one message +(\d+)": framing.FROM_CALCULATION_LIMITS.buffers,
+        r"together (\d+) GiB\n": framing.FROM_CALCULATION_LIMITS.memory >> 30,
+        r"arrays of one frame +(\d+) GiB": snapshot.MAX_FRAME >> 30,
+        r"credit of one viewer +(\d+)": publisher.CREDIT,
+        r"log records that wait for one viewer +(\d+)": outbox.LIMIT,
+        r"cut after (\d+) s": publisher.STALL,
+        r"nested at most (\d+) deep": codec._DEPTH,
+        r"a payload of (\d+) KiB": codec._BIG >> 10,
+        r"of one viewer (\d+) different texts": publisher.TROUBLES,
+        r"text`` str. (\d+) characters are taken": publisher.TEXT,
+    }.items():
+        found = re.search(words, text)
+        assert found, words
+        assert int(found.group(1)) == value, words
+
+
+def test_extension_types_stand_in_the_protocols_document():
+    """Every extension type of a payload has its row, and no number is used twice."""
+    text = (ROOT / "docs" / "protocol.rst").read_text()
+    names = "ARRAY TUPLE SCALAR COMPLEX INT DATETIME DATE TIME TIMEDELTA SET"
+    names += " FROZENSET MASKED PICKLE OUTSIDE"
+    numbers = [getattr(codec, f"_{name}") for name in names.split()]
+    assert numbers == list(range(1, 15))
+    for number in numbers:
+        assert re.search(rf"^{number} +[a-z]", text, re.M)
