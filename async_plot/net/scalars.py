@@ -52,8 +52,9 @@ class History:
         steps, values = self._points.reshape(2, -1, 4)
         rows = np.arange(len(values))[:, np.newaxis]
         # A nan is the extreme that a reader must see most.
-        finite = np.where(np.isnan(values), np.inf, values)
-        pick = np.stack([values.argmin(axis=1), finite.argmax(axis=1)], axis=1)
+        most = np.finfo(float).max
+        ranks = np.where(np.isnan(values), np.inf, np.minimum(values, most))
+        pick = np.stack([ranks.argmin(axis=1), ranks.argmax(axis=1)], axis=1)
         pick[pick[:, 0] == pick[:, 1]] = 0, 3  # constant: first and last
         pick.sort(axis=1)
         self._count = pick.size

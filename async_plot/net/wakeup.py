@@ -41,13 +41,14 @@ class Wakeup:
 
     def wait(self, timeout: float) -> bool:
         """Wait for a ring, at most `timeout` seconds; an interrupt passes through."""
-        if self._receiver.fileno() < 0:
+        number = self._receiver.fileno()
+        if number < 0:  # closed, maybe by another thread that waited
             return True
         if hasattr(select, "poll"):  # select() fails on descriptors from 1024 on
             poll = select.poll()
-            poll.register(self._receiver, select.POLLIN)
+            poll.register(number, select.POLLIN)
             return bool(poll.poll(max(0.0, timeout) * 1000))
-        return bool(select.select([self._receiver], [], [], max(0.0, timeout))[0])
+        return bool(select.select([number], [], [], max(0.0, timeout))[0])
 
     def close(self) -> None:
         """Close both ends."""

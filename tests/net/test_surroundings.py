@@ -1,0 +1,120 @@
+"""What can be shown here, by what the environment says."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from async_plot.net import surroundings
+
+
+@pytest.mark.parametrize(
+    ("value", "inert"),
+    [
+        ("off", True),
+        ("OFF", True),
+        ("0", True),
+        ("no", True),
+        ("false", True),
+        ("", False),
+        ("on", False),
+        ("1", False),
+    ],
+)
+def test_the_library_can_be_switched_off(
+    value: str, inert: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the words that people try."""
+    monkeypatch.setenv("ASYNC_PLOT", value)
+    assert surroundings.is_inert() is inert
+
+
+def test_it_is_on_by_default() -> None:
+    """Without the variable."""
+    assert not surroundings.is_inert()
+
+
+@pytest.mark.parametrize("name", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_a_display_is_what_the_environment_names(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X or Wayland."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert not surroundings.display()
+    monkeypatch.setenv(name, ":0")
+    assert surroundings.display()
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_other_systems_have_a_display_but_over_ssh(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it belongs to somebody else."""
+    monkeypatch.setattr(sys, "platform", platform)
+    assert surroundings.display()
+    monkeypatch.setenv("SSH_CONNECTION", "1.2.3.4 5 6.7.8.9 22")
+    assert not surroundings.display()
+
+
+@pytest.mark.parametrize(
+    ("installed", "backend"),
+    [
+        ({"PySide6.QtWidgets", "_tkinter"}, "QtAgg"),
+        ({"PyQt5.QtWidgets"}, "QtAgg"),
+        ({"_tkinter"}, "TkAgg"),
+        (set(), ""),
+    ],
+)
+def test_the_first_toolkit_found_is_taken_without_importing_it(
+    installed: set[str], backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parent package that is missing, or broken, counts as missing."""
+
+    def find(name: str) -> Any:
+        if name in installed:
+            return object()
+        if name.startswith("PyQt6"):
+            raise ModuleNotFoundError(name)
+        if name.startswith("PySide2"):
+            raise ValueError(name)
+        return None
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    assert surroundings.toolkit() == backend
+
+
+def test_looking_for_a_toolkit_loads_none() -> None:
+    """It is asked for in the calculation, which needs none."""
+    code = (
+        "import sys; from async_plot.net import surroundings; surroundings.toolkit();"
+        "print([m for m in sys.modules if m.endswith('QtWidgets') or m == '_tkinter'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("name", surroundings._RANKS)
+def test_ranks_but_the_first_are_secondary(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the variable of any launcher."""
+    assert surroundings.secondary() == ""
+    for value, what in [("0", ""), ("x", ""), ("12", "rank 12 of a parallel run")]:
+        monkeypatch.setenv(name, value)
+        assert surroundings.secondary() == what
+
+
+def test_children_of_multiprocessing_are_secondary() -> None:
+    """However they were started."""
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    child = context.Process(target=lambda: queue.put(surroundings.secondary()))
+    child.start()
+    assert queue.get() == "a child of multiprocessing"
+    child.join(10)
+    queue.close()
