@@ -50,6 +50,13 @@ class Alarm:
         if self._usable and sys.platform != "win32":
             signal.setitimer(signal.ITIMER_REAL, 0)
 
+    def close(self) -> None:
+        """Give the signal back."""
+        self.stop()
+        if self._usable and sys.platform != "win32":
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            self._usable = False
+
     def _ring(self, number: int, stack: Any) -> None:
         with contextlib.suppress(Exception):  # it would be raised in the user's draw
             self._callback()

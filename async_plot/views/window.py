@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -111,6 +112,7 @@ class _Pane:
 
     painter: Painter
     asked: bool = False
+    turn: int = 0  # counts the times it was asked: a timer of before is void
     next_at: float = 0.0  # from when on the next frame may be asked for
     cost: float = float("inf")  # seconds of the last drawing
     number: int = 0  # newest frame shown
@@ -176,7 +178,7 @@ class _Window:
                 type(manager).start_main_loop()
         finally:
             self._watchdog.stop()
-            self._alarm.stop()
+            self._alarm.close()
             self._toolkit.end()
             _close_all()
 
@@ -317,14 +319,17 @@ class _Window:
         if pane.asked or pane.painter.broken is not None or not pane.painter.figures:
             return
         pane.asked = True
+        pane.turn += 1
+        turn = pane.turn
         wait = pane.next_at - time.monotonic()
         if wait > 0.001:
-            self._toolkit.later(wait, lambda: self._ask_now(pane))
+            self._toolkit.later(wait, lambda: self._ask_now(pane, turn))
         else:
-            self._ask_now(pane)
+            self._ask_now(pane, turn)
 
-    def _ask_now(self, pane: _Pane) -> None:
-        self._client.ready(pane.painter.name, pane.number)
+    def _ask_now(self, pane: _Pane, turn: int) -> None:
+        if turn == pane.turn:
+            self._client.ready(pane.painter.name, pane.number)
 
     def _draw(self, pane: _Pane, frame: Frame) -> None:
         painter, state = pane.painter, self._state
@@ -445,3 +450,35 @@ def _close_all() -> None:
 def _where(welcome: Welcome) -> str:
     started = time.strftime("%d %b %H:%M", time.localtime(welcome.started))
     return f"process {welcome.pid} on {welcome.host}, since {started}"
+
+
+def _demo() -> None:
+    """Show a wave that a thread of this process calculates."""
+    import math
+
+    from ..server import Server
+
+    xs = [0.05 * k for k in range(200)]
+    ended = threading.Event()
+
+    def calculate(server: Server) -> None:
+        with server:
+            for step in range(2000):
+                ys = [math.sin(x - 0.05 * step) for x in xs]
+                server.update(xs, ys, energy=math.exp(-step / 700))
+                server.log(step, norm=math.hypot(*ys))
+                if ended.wait(0.01):
+                    break
+
+    server = Server(view=None, name="wave").start()
+    thread = threading.Thread(target=calculate, args=(server,))
+    thread.start()
+    try:
+        show(Client(server))
+    finally:
+        ended.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    _demo()
