@@ -57,7 +57,7 @@ highlight_language = "text"  # of a block that says no language: mostly a shell
 html_theme_options = {
     "description": "Watch a long calculation without slowing it down.",
     "fixed_sidebar": True,
-    "page_width": "1100px",
+    "page_width": "1180px",
     "sidebar_width": "240px",
     "show_powered_by": False,
     "show_relbars": True,
