@@ -22,7 +22,8 @@ from .errors import UnsupportedValueError
 from .net import launch, runs, sockets, surroundings
 from .net.budget import Budget
 from .net.feed import Feed, check_plotter
-from .net.publisher import Ending, Publisher, Viewer
+from .net.peer import Viewer
+from .net.publisher import Ending, Publisher
 from .net.snapshot import Snapshot
 from .wire import handshake, pickles
 from .wire.messages import (
@@ -251,9 +252,7 @@ class Server(Feed):
             self.start()
         publisher = self._publisher
         if publisher is not None:
-            publisher.points.append((at, values))
-            if len(publisher.points) == publisher.points.maxlen // 2:  # type: ignore[operator]
-                publisher.bell.ring()
+            publisher.chronicle.add_point(at, values)
 
     _logged = False
 
@@ -375,11 +374,11 @@ class Server(Feed):
         return Statistics(
             updates=sum(feed.updates for feed in feeds),
             snapshots=publisher.snapshots if publisher else 0,
-            sent=publisher.frames_sent if publisher else 0,
+            sent=publisher.traffic.frames if publisher else 0,
             refused=sum(feed.refused for feed in feeds),
             overhead=publisher.overhead if publisher else 0.0,
-            kernel_time=publisher.kernel_time if publisher else 0.0,
-            sent_bytes=publisher.bytes_sent if publisher else 0,
+            kernel_time=publisher.traffic.kernel_time if publisher else 0.0,
+            sent_bytes=publisher.traffic.bytes if publisher else 0,
             elapsed=publisher.elapsed if publisher else 0.0,
         )
 
@@ -587,7 +586,9 @@ class _Handler(logging.Handler):
         except Exception:  # a wrong format string must not stop a calculation
             self.handleError(record)
             return
-        publisher.logs.append(Log(record.created, record.levelno, record.name, text))
+        publisher.chronicle.add_record(
+            Log(record.created, record.levelno, record.name, text)
+        )
 
 
 # -- checking what was given -------------------------------------------------------

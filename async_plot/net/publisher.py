@@ -15,17 +15,15 @@ import socket
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AsyncPlotError, ClosedError, HandshakeError, ProtocolError
 from ..wire import framing
-from ..wire.connection import Connection, Phase
+from ..wire.connection import Phase
 from ..wire.framing import describe
 from ..wire.handshake import TIMEOUT as HANDSHAKE_TIMEOUT
-from ..wire.handshake import Dialled
 from ..wire.messages import (
     Goodbye,
     Log,
@@ -33,19 +31,19 @@ from ..wire.messages import (
     Opened,
     Ready,
     Role,
-    Scalars,
     State,
     Stats,
     Trouble,
 )
 from . import sockets
 from .budget import Budget, due_at
+from .chronicle import Chronicle
 from .feed import Feed
-from .scalars import History
+from .peer import Peer, Traffic, Viewer
 from .snapshot import Snapshot
 from .wakeup import Wakeup
 
-__all__ = ["Ending", "Publisher", "Viewer"]
+__all__ = ["Ending", "Publisher"]
 
 TICK = 0.5  # seconds between looks at deadlines, statistics and the viewer's process
 GRACE = 0.005  # seconds that a viewer waits for something fresher than what is held
@@ -60,35 +58,6 @@ HANDOVER = 10e-6  # seconds that the calculation loses when the GIL goes to and 
 
 logger = logging.getLogger("async_plot")
 debug = logging.getLogger("async_plot.wire")
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """A connected viewer, as `Server.viewers` shows it.
-
-    Attributes
-    ----------
-    address : str
-        Where it dials from, ``"host:port"``.
-    role, right : str
-        What it is and may do.
-    view : str
-        Its surface, empty until it has opened one.
-    since : float
-        When it connected, seconds since the epoch.
-    frames : int
-        Frames sent to it.
-    shown : int
-        Number of the newest frame that it says it has shown.
-    """
-
-    address: str
-    role: str
-    right: str
-    view: str
-    since: float
-    frames: int
-    shown: int
 
 
 @dataclass(slots=True)
@@ -111,43 +80,6 @@ class Ending:
     deadline: float
     last: list[Snapshot] = field(default_factory=list)
     remains: list[Feed] = field(default_factory=list)
-
-
-class _Peer:
-    """One connection, and what its viewer has and wants."""
-
-    def __init__(self, sock: socket.socket, address: str, key: bytes, now: float):
-        self.sock = sock
-        self.address = address
-        self.connection = Connection(Dialled(key))
-        self.since = now
-        self.moved = now  # when bytes went out last
-        self.credit: dict[str, int] = {}
-        self.ready: dict[str, float] = {}  # when it asked for a frame last
-        self.sent: dict[str, int] = {}
-        self.sending: list[Snapshot] = []
-        self.slow = False
-        self.scalars: dict[str, tuple[int, int]] = {}
-        self.troubles: set[str] = set()
-        self.events = selectors.EVENT_READ
-        self.view = ""
-        self.connected = time.time()
-        self.frames = 0
-        self.shown = 0
-
-    @property
-    def viewer(self) -> Viewer:
-        """What the calculation may know of it."""
-        role, right = self.connection.role, self.connection.right
-        return Viewer(
-            address=self.address,
-            role=role.name.lower() if role else "",
-            right=right.name.lower() if right else "",
-            view=self.view,
-            since=self.connected,
-            frames=self.frames,
-            shown=self.shown,
-        )
 
 
 class _Held:
@@ -202,11 +134,8 @@ class Publisher(threading.Thread):
         self.done = False
         self.abandoned = False  # nobody waits for the end any more
         self.discarded = False  # the start was broken off: there is nothing to tell
-        self.kernel_time = 0.0  # processor seconds of sending, without the GIL
-        self.bytes_sent = 0
-        self.frames_sent = 0
-        self.logs: deque[Log] = deque(maxlen=10000)
-        self.points: deque[tuple[float | None, dict[str, float]]] = deque(maxlen=200000)
+        self.traffic = Traffic()
+        self.chronicle = Chronicle(self.bell.ring)
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
         self._ending: Ending | None = None
@@ -220,13 +149,10 @@ class Publisher(threading.Thread):
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self.bell, selectors.EVENT_READ, None)
-        self._peers: list[_Peer] = []
+        self._peers: list[Peer] = []
         self._held = [_Held(feed, self._started_at) for feed in feeds]
         self._by_name = {held.name: held for held in self._held}
-        self._histories: dict[str, History] = {}
-        self._log_tail: deque[Log] = deque(maxlen=200)
         self._scalars_at = 0.0
-        self._points_seen = 0
         self._next_tick = 0.0
         self._charged = {id(feed): feed.spent for feed in feeds}
         self._kernel_seen = 0.0
@@ -314,7 +240,7 @@ class Publisher(threading.Thread):
         for key, mask in ready:
             if key.data is None:
                 rung = True
-            elif isinstance(key.data, _Peer):
+            elif isinstance(key.data, Peer):
                 if mask & selectors.EVENT_READ:
                     self._read(key.data, now)
                 if mask & selectors.EVENT_WRITE:
@@ -329,7 +255,7 @@ class Publisher(threading.Thread):
                 self._serve(now)
         if now >= self._next_tick:
             self._tick(now)
-        if self.points and now >= self._scalars_at:
+        if self.chronicle.points_wait and now >= self._scalars_at:
             self._share_scalars(now)
         self._share_logs(now)
         # Before this turn is charged: else the turns that only look whether there
@@ -374,26 +300,18 @@ class Publisher(threading.Thread):
                     continue
                 held.asked = now
                 held.feed.want()
-            if waiting and any(self._unsent(peer, held) for peer in self._peers):
+            if waiting and any(p.lacks(held.name, held.newest) for p in self._peers):
                 until = min(until, max(now, held.asked + GRACE))
         return until
 
     def _plan(self, now: float) -> float:
         """Say how long there is nothing to do."""
         until = self._ask(now)
-        if self.points:
+        if self.chronicle.points_wait:
             until = min(until, self._scalars_at)
         return max(0.0, until - now)
 
     # -- frames ----------------------------------------------------------------
-
-    @staticmethod
-    def _unsent(peer: _Peer, held: _Held) -> Snapshot | None:
-        """The held snapshot, if this viewer can take it and lacks it."""
-        name, newest = held.feed.feed_name, held.newest
-        if newest is None or peer.connection.mid_send or not peer.credit.get(name):
-            return None
-        return newest if newest.number > peer.sent.get(name, 0) else None
 
     def _collect(self) -> bool:
         """Take over what the feeds published; keep the newest of each."""
@@ -411,7 +329,9 @@ class Publisher(threading.Thread):
                 if previous is not None and not previous.users:
                     held.feed.recycle(previous)
             for text in held.feed.drain_refusals():
-                self.logs.append(Log(time.time(), logging.WARNING, "async_plot", text))
+                self.chronicle.add_record(
+                    Log(time.time(), logging.WARNING, "async_plot", text)
+                )
                 logger.warning("%s", text)
         return found
 
@@ -426,84 +346,51 @@ class Publisher(threading.Thread):
             best = (held.feed.due and now - held.asked >= GRACE) or (
                 self._budget.free_at(now) > now + GRACE
             )
-            name = held.feed.feed_name
+            name = held.name
             for peer in list(self._peers):
-                if self._unsent(peer, held) is newest and (
+                if peer.lacks(name, newest) and (
                     best or newest.taken >= peer.ready[name] - GRACE
                 ):
-                    self._send_frame(peer, held, newest, now)
+                    self._send_frame(peer, newest, now)
 
-    def _send_frame(
-        self, peer: _Peer, held: _Held, snapshot: Snapshot, now: float
-    ) -> None:
-        name = held.feed.feed_name
-        peer.credit[name] = peer.credit.get(name, 1) - 1
-        peer.sent[name] = snapshot.number
-        peer.frames += 1
-        self.frames_sent += 1
-        connection = peer.connection
+    def _send_frame(self, peer: Peer, snapshot: Snapshot, now: float) -> None:
         if debug.isEnabledFor(logging.DEBUG):
             debug.debug("< %s %s", peer.address, snapshot.describe())
-        if snapshot.size < sockets.LARGE and not connection.wants_to_send:
-            # The usual case, at once: it all goes into the socket's own buffer.
-            try:
-                count = sockets.send(peer.sock, snapshot.parts, patient=False)
-            except OSError as error:
-                self._drop(peer, str(error))
-                return
-            self.bytes_sent += count
-            if count == snapshot.size:
-                return
-            connection.send_encoded(snapshot.parts)
-            connection.sent(count)
-        else:
-            connection.send_encoded(snapshot.parts)
-        snapshot.users += 1
-        peer.sending.append(snapshot)
-        peer.moved = now
-        self._flush(peer, now)
+        try:
+            peer.send_frame(snapshot, now)
+        except OSError as error:
+            self._drop(peer, str(error))
+            return
+        if peer.sending:  # it was too big for one call
+            self._settle(peer)
 
-    def _flush(self, peer: _Peer, now: float) -> None:
+    def _flush(self, peer: Peer, now: float) -> None:
         """Send what waits for a viewer, as far as its socket takes it."""
-        connection = peer.connection
-        while parts := connection.data_to_send():
-            size = sum(map(len, parts))
-            big = size >= sockets.LARGE
-            before = time.thread_time() if big else 0.0
-            try:
-                count = sockets.send(peer.sock, parts, patient=big and not peer.slow)
-            except OSError as error:
-                self._drop(peer, str(error))
-                return
-            if big:
-                self.kernel_time += time.thread_time() - before
-            if count:
-                connection.sent(count)
-                self.bytes_sent += count
-                peer.moved = now
-            # One that did not take it all gets no more of our patience.
-            peer.slow = count < size
-            if peer.slow and count < min(size, sockets.LARGE):
-                break
-        if not connection.mid_send:
+        try:
+            peer.flush(now)
+        except OSError as error:
+            self._drop(peer, str(error))
+            return
+        self._settle(peer)
+
+    def _settle(self, peer: Peer) -> None:
+        """Free what was sent, and wait for room for what was not."""
+        if not peer.connection.mid_send:
             self._release(peer)
-        self._listen_for(peer)
-
-    def _release(self, peer: _Peer) -> None:
-        for snapshot in peer.sending:
-            snapshot.users -= 1
-            held = self._by_name[snapshot.plotter]
-            if not snapshot.users and snapshot is not held.newest:
-                held.feed.recycle(snapshot)
-        peer.sending = []
-
-    def _listen_for(self, peer: _Peer) -> None:
         events = selectors.EVENT_READ
         if peer.connection.wants_to_send:
             events |= selectors.EVENT_WRITE
         if events != peer.events and peer in self._peers:
             peer.events = events
             self._selector.modify(peer.sock, events, peer)
+
+    def _release(self, peer: Peer) -> None:
+        for snapshot in peer.sending:
+            snapshot.users -= 1
+            held = self._by_name[snapshot.plotter]
+            if not snapshot.users and snapshot is not held.newest:
+                held.feed.recycle(snapshot)
+        peer.sending = []
 
     # -- connections -----------------------------------------------------------
 
@@ -522,7 +409,9 @@ class Publisher(threading.Thread):
                 return
             try:
                 sockets.prepare(sock)
-                peer = _Peer(sock, f"{address[0]}:{address[1]}", self._key, now)
+                peer = Peer(
+                    sock, f"{address[0]}:{address[1]}", self._key, self.traffic, now
+                )
                 self._selector.register(sock, selectors.EVENT_READ, peer)
             except OSError as error:
                 debug.debug("accept: %s", error)
@@ -537,7 +426,7 @@ class Publisher(threading.Thread):
             else:
                 self._flush(peer, now)
 
-    def _read(self, peer: _Peer, now: float) -> None:
+    def _read(self, peer: Peer, now: float) -> None:
         connection = peer.connection
         proving = connection.phase is Phase.PROVING
         try:
@@ -570,18 +459,18 @@ class Publisher(threading.Thread):
         if peer in self._peers and connection.wants_to_send:
             self._flush(peer, now)
 
-    def _introduce(self, peer: _Peer) -> None:
+    def _introduce(self, peer: Peer) -> None:
         connection = peer.connection
         if connection.role is Role.WORKER:  # there is no job to report on yet
             self._drop(peer, "workers are not served here")
             return
-        for message in [*self._introduction, *self._log_tail]:
+        for message in [*self._introduction, *self.chronicle.tail()]:
             self._put(peer, message)
         for held in self._held:
             self._put(peer, self._stats(held, time.monotonic()))
         self._queue_scalars(peer)
 
-    def _handle(self, peer: _Peer, message: Message, now: float) -> None:
+    def _handle(self, peer: Peer, message: Message, now: float) -> None:
         if isinstance(message, Ready):
             if message.plotter not in self._by_name:
                 self._drop(peer, f"no plotter {message.plotter!r}")
@@ -610,7 +499,7 @@ class Publisher(threading.Thread):
         elif isinstance(message, Goodbye):
             self._drop(peer, f"it left: {message.reason[:80]!r}")
 
-    def _drop(self, peer: _Peer, reason: str) -> None:
+    def _drop(self, peer: Peer, reason: str) -> None:
         if peer not in self._peers:
             return
         debug.debug("%s dropped: %s", peer.address, reason)
@@ -647,7 +536,7 @@ class Publisher(threading.Thread):
 
     def _stats(self, held: _Held, now: float) -> Stats:
         return Stats(
-            plotter=held.feed.feed_name,
+            plotter=held.name,
             updates=held.feed.updates,
             snapshots=held.snapshots,
             refused=held.feed.refused,
@@ -657,7 +546,7 @@ class Publisher(threading.Thread):
         )
 
     @staticmethod
-    def _put(peer: _Peer, message: Message) -> None:
+    def _put(peer: Peer, message: Message) -> None:
         peer.connection.send(message)
         _say("<", peer, message)
 
@@ -670,40 +559,26 @@ class Publisher(threading.Thread):
                     self._flush(peer, now)
 
     def _share_logs(self, now: float) -> None:
-        while self.logs:
-            record = self.logs.popleft()
-            self._log_tail.append(record)
+        for record in self.chronicle.new_records():
             self._tell(record, now)
 
     def _share_scalars(self, now: float) -> None:
         self._scalars_at = now + SCALARS_EVERY
-        for _ in range(len(self.points)):
-            step, values = self.points.popleft()
-            self._points_seen += 1
-            for name, value in values.items():
-                history = self._histories.setdefault(name, History())
-                history.append(self._points_seen if step is None else step, value)
+        self.chronicle.absorb()
         for peer in list(self._peers):
             if peer.connection.phase is Phase.OPEN and not peer.connection.mid_send:
                 self._queue_scalars(peer)
                 self._flush(peer, now)
 
-    def _queue_scalars(self, peer: _Peer) -> None:
-        """Queue the points that a viewer lacks; what it has is known, not queued."""
-        for name, history in self._histories.items():
-            generation, count = peer.scalars.get(name, (-1, 0))
-            whole = generation != history.generation
-            count = 0 if whole else count
-            if whole or count < len(history):
-                steps, values = history.since(count)
-                self._put(peer, Scalars(name, whole, [steps.data, values.data]))
-                peer.scalars[name] = history.generation, len(history)
+    def _queue_scalars(self, peer: Peer) -> None:
+        for message in self.chronicle.scalars(peer.scalars):
+            self._put(peer, message)
 
     def _charge(self, cpu: float, now: float) -> None:
         """Charge the turn: our processor time with the GIL, and the callers'."""
         kernel, self._kernel_seen = (
-            self.kernel_time - self._kernel_seen,
-            self.kernel_time,
+            self.traffic.kernel_time - self._kernel_seen,
+            self.traffic.kernel_time,
         )
         cost = max(0.0, time.thread_time() - cpu - kernel) + HANDOVER
         for held in self._held:
@@ -722,7 +597,7 @@ class Publisher(threading.Thread):
         final: dict[str, Snapshot] = {}
         for held in self._held:
             if held.newest is not None:
-                final[held.feed.feed_name] = held.newest
+                final[held.name] = held.newest
         for snapshot in ending.last:
             if not snapshot.mid_step:
                 final[snapshot.plotter] = snapshot
@@ -741,19 +616,19 @@ class Publisher(threading.Thread):
                 continue
             for name, snapshot in final.items():
                 if snapshot.number > peer.sent.get(name, 0):
-                    self._send_frame(peer, self._by_name[name], snapshot, now)
+                    self._send_frame(peer, snapshot, now)
             for message in closing:
                 self._put(peer, message)
             self._flush(peer, now)
-        logs: list[Message] = list(self._log_tail)
-        scalars: list[Message] = [
-            Scalars(name, True, [v.data for v in history.since(0)])
-            for name, history in self._histories.items()
-        ]
         frames = list(final.values())
         frames += [snapshot for snapshot in ending.last if snapshot.mid_step]
         parts: list[memoryview] = []
-        for message in (*self._introduction, *logs, *scalars):
+        told = [
+            *self._introduction,
+            *self.chronicle.tail(),
+            *self.chronicle.scalars({}),
+        ]
+        for message in told:
             parts += framing.encode(message)
         for snapshot in frames:
             parts += snapshot.parts
@@ -780,7 +655,7 @@ class Publisher(threading.Thread):
                         peer.sock.shutdown(socket.SHUT_WR)
             for key, mask in self._selector.select(deadline - now):
                 peer = key.data
-                if not isinstance(peer, _Peer):
+                if not isinstance(peer, Peer):
                     self._selector.unregister(key.fileobj)
                 elif mask & selectors.EVENT_WRITE:
                     self._flush(peer, now)
@@ -817,6 +692,6 @@ def printable(text: str) -> str:
     )
 
 
-def _say(direction: str, peer: _Peer, message: Any) -> None:
+def _say(direction: str, peer: Peer, message: Any) -> None:
     if debug.isEnabledFor(logging.DEBUG):
         debug.debug("%s %s %s", direction, peer.address, describe(message))

@@ -1,0 +1,115 @@
+"""What must arrive, told or not: logged records and the histories of scalars.
+
+Filled from any thread of the calculation, read by the background thread. Each
+viewer's share is worked out from what it has, so nothing waits in a queue of its
+own. Knows no socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from ..wire.messages import Log, Message, Scalars
+from .scalars import History
+
+__all__ = ["Chronicle"]
+
+POINTS = 200_000  # calls of ``log`` that may wait for the background thread
+RECORDS = 10_000  # log records that may
+TAIL = 200  # log records kept for late viewers
+
+
+class Chronicle:
+    """Log records and scalars of one run.
+
+    Parameters
+    ----------
+    wake : callable
+        Called when so much waits that the background thread should look.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._points: deque[tuple[float | None, dict[str, float]]] = deque()
+        self._records: deque[Log] = deque()
+        self._lost = 0  # points and records that did not fit; approximate
+        self._seen = 0
+        self._histories: dict[str, History] = {}
+        self._tail: deque[Log] = deque(maxlen=TAIL)
+
+    # -- any thread of the calculation -----------------------------------------
+
+    def add_point(self, step: float | None, values: dict[str, float]) -> None:
+        """Note a value of some scalars. Never waits."""
+        waiting = len(self._points)
+        if waiting >= POINTS:
+            self._lost += 1
+            return
+        self._points.append((step, values))
+        if waiting == POINTS // 4:
+            self._wake()
+
+    def add_record(self, record: Log) -> None:
+        """Note a log record. Never waits."""
+        if len(self._records) >= RECORDS:
+            self._lost += 1
+            return
+        self._records.append(record)
+
+    # -- the background thread -------------------------------------------------
+
+    @property
+    def points_wait(self) -> bool:
+        """Whether `absorb` has something to do."""
+        return bool(self._points)
+
+    def absorb(self) -> None:
+        """Enter the points that wait into their histories."""
+        for _ in range(len(self._points)):
+            step, values = self._points.popleft()
+            self._seen += 1
+            for name, value in values.items():
+                history = self._histories.get(name)
+                if history is None:
+                    history = self._histories[name] = History()
+                history.append(self._seen if step is None else step, value)
+
+    def new_records(self) -> Iterator[Log]:
+        """Records that wait, each once; they are kept for late viewers."""
+        while self._records:
+            record = self._records.popleft()
+            self._tail.append(record)
+            yield record
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            text = f"{lost} log records or points of scalars came too fast and are lost"
+            record = Log(time.time(), logging.WARNING, "async_plot", text)
+            self._tail.append(record)
+            yield record
+
+    def tail(self) -> list[Message]:
+        """The newest records, for a viewer that comes now."""
+        return list(self._tail)
+
+    def scalars(self, known: dict[str, tuple[int, int]]) -> list[Message]:
+        """Points that a viewer lacks.
+
+        Parameters
+        ----------
+        known : dict
+            Generation and number of points that it has of each scalar; brought up
+            to date.
+        """
+        messages: list[Message] = []
+        for name, history in self._histories.items():
+            generation, count = known.get(name, (-1, 0))
+            whole = generation != history.generation
+            count = 0 if whole else count
+            if whole or count < len(history):
+                steps, values = history.since(count)
+                messages.append(Scalars(name, whole, [steps.data, values.data]))
+                known[name] = history.generation, len(history)
+        return messages

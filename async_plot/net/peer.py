@@ -1,0 +1,165 @@
+"""One viewer's connection, as the background thread holds it. Decides nothing.
+
+It knows what the viewer has and has asked for, and how to send to it; when to send
+what is `publisher`'s business.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from dataclasses import dataclass
+
+from ..wire.connection import Connection
+from ..wire.handshake import Dialled
+from . import sockets
+from .snapshot import Snapshot
+
+__all__ = ["Peer", "Traffic", "Viewer"]
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What was sent to all viewers together.
+
+    Attributes
+    ----------
+    frames, bytes : int
+        How many.
+    kernel_time : float
+        Processor seconds of sending big pieces, without the GIL.
+    """
+
+    frames: int = 0
+    bytes: int = 0
+    kernel_time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A connected viewer, as `Server.viewers` shows it.
+
+    Attributes
+    ----------
+    address : str
+        Where it dials from, ``"host:port"``.
+    role, right : str
+        What it is and may do.
+    view : str
+        Its surface, empty until it has opened one.
+    since : float
+        When it connected, seconds since the epoch.
+    frames : int
+        Frames sent to it.
+    shown : int
+        Number of the newest frame that it says it has shown.
+    """
+
+    address: str
+    role: str
+    right: str
+    view: str
+    since: float
+    frames: int
+    shown: int
+
+
+class Peer:
+    """One connection, and what its viewer has and wants."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        address: str,
+        key: bytes,
+        traffic: Traffic,
+        now: float,
+    ) -> None:
+        self.sock = sock
+        self.address = address
+        self.connection = Connection(Dialled(key))
+        self.traffic = traffic
+        self.since = now
+        self.moved = now  # when bytes went out last
+        self.credit: dict[str, int] = {}
+        self.ready: dict[str, float] = {}  # when it asked for a frame last
+        self.sent: dict[str, int] = {}
+        self.sending: list[Snapshot] = []
+        self.slow = False
+        self.scalars: dict[str, tuple[int, int]] = {}
+        self.troubles: set[str] = set()
+        self.events = selectors.EVENT_READ
+        self.view = ""
+        self.connected = time.time()
+        self.frames = 0
+        self.shown = 0
+
+    @property
+    def viewer(self) -> Viewer:
+        """What the calculation may know of it."""
+        role, right = self.connection.role, self.connection.right
+        return Viewer(
+            address=self.address,
+            role=role.name.lower() if role else "",
+            right=right.name.lower() if right else "",
+            view=self.view,
+            since=self.connected,
+            frames=self.frames,
+            shown=self.shown,
+        )
+
+    def lacks(self, name: str, newest: Snapshot | None) -> bool:
+        """Whether this viewer can take that snapshot of a plotter, and has it not."""
+        return (
+            newest is not None
+            and bool(self.credit.get(name))
+            and not self.connection.mid_send
+            and newest.number > self.sent.get(name, 0)
+        )
+
+    def send_frame(self, snapshot: Snapshot, now: float) -> None:
+        """Send a snapshot, as far as the socket takes it.
+
+        What is not sent at once is noted in `sending`, and must not be overwritten
+        until `flush` has sent it.
+        """
+        name = snapshot.plotter
+        self.credit[name] = self.credit.get(name, 1) - 1
+        self.sent[name] = snapshot.number
+        self.frames += 1
+        self.traffic.frames += 1
+        connection = self.connection
+        if snapshot.size < sockets.LARGE and not connection.wants_to_send:
+            # The usual case, in few steps: it all fits into the socket's buffer.
+            count = sockets.send(self.sock, snapshot.parts, patient=False)
+            self.traffic.bytes += count
+            if count == snapshot.size:
+                return
+            connection.send_encoded(snapshot.parts)
+            connection.sent(count)
+        else:
+            connection.send_encoded(snapshot.parts)
+        snapshot.users += 1
+        self.sending.append(snapshot)
+        self.moved = now
+        self.flush(now)
+
+    def flush(self, now: float) -> None:
+        """Send what waits, as far as the socket takes it."""
+        connection = self.connection
+        while parts := connection.data_to_send():
+            size = sum(map(len, parts))
+            big = size >= sockets.LARGE
+            before = time.thread_time() if big else 0.0
+            count = sockets.send(self.sock, parts, patient=big and not self.slow)
+            if big:
+                self.traffic.kernel_time += time.thread_time() - before
+            if count:
+                connection.sent(count)
+                self.traffic.bytes += count
+                self.moved = now
+            # One that did not take it all gets no more of our patience.
+            self.slow = count < size
+            if self.slow and count < min(size, sockets.LARGE):
+                break
