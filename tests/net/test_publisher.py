@@ -1,0 +1,304 @@
+"""The background thread alone: feeds on one side, raw connections on the other."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from async_plot.net import publisher as publishers
+from async_plot.net import sockets
+from async_plot.net.budget import Budget
+from async_plot.net.feed import Feed
+from async_plot.net.publisher import Ending, Publisher
+from async_plot.wire import handshake
+from async_plot.wire.connection import Connection, Phase
+from async_plot.wire.handshake import Dialling
+from async_plot.wire.messages import (
+    Frame,
+    Goodbye,
+    Message,
+    Opened,
+    PlotterCode,
+    Ready,
+    Right,
+    Role,
+    State,
+    Stats,
+)
+
+from ..helpers import Deadline, eventually
+
+KEY = bytes(32)
+
+
+class Dialled:
+    """A connection of the test's, message by message."""
+
+    def __init__(self, address: Any, role: Role = Role.VIEWER) -> None:
+        self.sock = sockets.dial(*address, 5)
+        key = handshake.derive(KEY, Right.LOOK)
+        self.connection = Connection(Dialling(key, role, Right.LOOK))
+        self.got: list[Message] = []
+        while self.connection.phase is Phase.PROVING and self.receive():
+            self._flush()
+
+    def receive(self) -> bool:
+        """Take what comes; False at the end of the stream."""
+        count = self.sock.recv_into(self.connection.get_buffer())
+        if count:
+            self.got += self.connection.received(count)
+        return bool(count)
+
+    def say(self, message: Message) -> None:
+        self.connection.send(message)
+        self._flush()
+
+    def _flush(self) -> None:
+        for part in self.connection.data_to_send():
+            self.sock.sendall(part)
+            self.connection.sent(len(part))
+
+    def expect(self, kind: type, count: int = 1) -> Any:
+        """Receive until there are so many of a kind; give the last."""
+        deadline = Deadline(10)
+        while len(found := [m for m in self.got if isinstance(m, kind)]) < count:
+            deadline.check(f"{kind.__name__}, got {self.got}")
+            assert self.receive(), f"the end, got {self.got}"
+        return found[-1]
+
+    def hung_up(self) -> bool:
+        """Whether the other end hangs up now."""
+        try:
+            while self.receive():
+                pass
+        except ConnectionError:
+            pass
+        return True
+
+    def __enter__(self) -> Dialled:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+
+class Run:
+    """A publisher that serves two feeds."""
+
+    def __init__(self) -> None:
+        listener = sockets.listen("127.0.0.1", 0)
+        self.address = listener.getsockname()
+        self.feeds = [Feed("a", None), Feed("b", None)]
+        self.stored: list[Any] = []
+        self.retired: list[str] = []
+        introduction: list[Message] = [
+            PlotterCode("a", "A", [3, 11]),
+            PlotterCode("b", "B", [3, 11]),
+        ]
+        self.publisher = Publisher(
+            listener,
+            KEY,
+            self.feeds,
+            introduction,
+            Budget(1.0, time.monotonic()),
+            self.stored.append,
+            self.retired.append,
+        )
+        for feed in self.feeds:
+            feed._wake = self.publisher.bell.ring
+        self.publisher.start()
+
+    def end(self, seconds: float = 0.5) -> float:
+        """End it; say how long that took."""
+        before = time.monotonic()
+        ending = Ending(State("finished", "", time.time()), before + seconds)
+        self.publisher.finish(ending)
+        self.publisher.join(10)
+        assert self.publisher.done
+        self.publisher.notice.close()
+        return time.monotonic() - before
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    run = Run()
+    yield run
+    if not run.publisher.done:
+        run.end()
+
+
+def test_a_viewer_is_introduced_and_served_on_credit(run: Run) -> None:
+    """First who it is, then, for each request, one frame of the plotter asked for."""
+    run.feeds[0].update("first")
+    run.feeds[1].update("other")
+    with Dialled(run.address) as viewer:
+        viewer.expect(Stats, 2)
+        assert [type(m) for m in viewer.got] == [PlotterCode] * 2 + [Stats] * 2
+        viewer.say(Ready("a", 0))
+        assert viewer.expect(Frame).number == 1
+        for i in range(2, 6):
+            viewer.say(Ready("a", i - 1))
+            eventually(lambda: run.feeds[0].due)
+            run.feeds[0].update(i)
+            frame = viewer.expect(Frame, i)
+            assert (frame.plotter, frame.number) == ("a", i)
+        [info] = run.publisher.viewers()
+        assert (info.frames, info.shown) == (5, 4)
+        run.end()
+        assert viewer.expect(State).state == "finished"
+        assert viewer.hung_up()
+        last = {m.plotter: m.number for m in viewer.got if isinstance(m, Frame)}
+        assert last == {"a": 5, "b": 1}
+
+
+def test_a_wait_for_an_opened_figure_is_told(run: Run) -> None:
+    """By the bell that rings for it."""
+    assert not run.publisher.opened
+    with Dialled(run.address) as viewer:
+        viewer.say(Opened("window"))
+        assert run.publisher.notice.wait(10)
+        assert run.publisher.opened
+        assert run.publisher.viewers()[0].view == "window"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [Ready("unknown", 0), Goodbye("enough")],
+    ids=["unknown plotter", "goodbye"],
+)
+def test_a_viewer_is_hung_up_on(said: Message, run: Run) -> None:
+    """When it asks for what is not there, or leaves."""
+    with Dialled(run.address) as viewer:
+        viewer.say(said)
+        assert viewer.hung_up()
+    assert run.publisher.viewers() == []
+
+
+def test_a_worker_has_nothing_to_do_here_yet(run: Run) -> None:
+    """It is hung up on after its proof."""
+    with Dialled(run.address, Role.WORKER) as worker:
+        assert worker.hung_up()
+        assert worker.got == []
+
+
+def test_of_too_many_unproven_peers_the_oldest_goes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Viewers that proved themselves stay."""
+    monkeypatch.setattr(publishers, "MAX_UNPROVEN", 3)
+    with Dialled(run.address) as viewer:
+        silent = [sockets.dial(*run.address, 5) for _ in range(5)]
+        for sock in silent:
+            assert len(sock.recv(100)) == 42
+        for sock in silent[:2]:
+            assert sock.recv(1) == b""
+        for sock in silent:
+            sock.close()
+        viewer.expect(Stats, 2)
+        assert len(run.publisher.viewers()) == 1
+
+
+def test_a_viewer_too_many_is_hung_up_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the others stay."""
+    monkeypatch.setattr(publishers, "MAX_VIEWERS", 1)
+    with Dialled(run.address) as first, Dialled(run.address):
+        eventually(lambda: len(run.publisher.viewers()) == 2)
+        with sockets.dial(*run.address, 5) as third:
+            while third.recv(100):
+                pass
+        first.expect(Stats, 2)
+        assert len(run.publisher.viewers()) == 2
+
+
+def test_a_peer_without_a_proof_in_time_is_hung_up_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it said part of it or nothing."""
+    monkeypatch.setattr(publishers, "HANDSHAKE_TIMEOUT", 0.2)
+    with sockets.dial(*run.address, 10) as mute, sockets.dial(*run.address, 10) as slow:
+        slow.sendall(b"\x89APLOT")
+        for sock in (mute, slow):
+            assert len(sock.recv(100)) == 42
+            assert sock.recv(1) == b""
+
+
+def test_statistics_and_records_come_by_themselves(run: Run) -> None:
+    """While updates go on."""
+    with Dialled(run.address) as viewer:
+        viewer.expect(Stats, 2)
+        for i in range(10):
+            run.feeds[1].update(i)
+        stats = viewer.expect(Stats, 3)
+        assert (stats.plotter, stats.updates, stats.viewers) == ("b", 10, 1)
+
+
+def test_the_end_without_viewers_is_quick_and_stored(run: Run) -> None:
+    """In one piece."""
+    run.feeds[0].update(1)
+    assert run.end(5.0) < 2.0
+    [stored] = run.stored
+    assert stored
+    assert run.retired == []
+    run.feeds[0].update(2)
+    assert run.feeds[0].drain() == []
+
+
+def test_a_store_that_fails_is_told(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """In one line; the viewers get their last word all the same."""
+
+    def fail(_: object) -> None:
+        raise OSError("disk full")
+
+    run.publisher._store = fail
+    with Dialled(run.address) as viewer:
+        viewer.expect(Stats, 2)
+        run.end()
+        assert viewer.expect(State).state == "finished"
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "disk full" in record.getMessage()
+
+
+def test_an_abandoned_run_is_retired_by_the_thread(run: Run) -> None:
+    """When nobody else will note its end."""
+    run.publisher.abandoned = True
+    run.end()
+    assert run.retired == ["finished"]
+
+
+def test_a_discarded_start_tells_and_stores_nothing(run: Run) -> None:
+    """And leaves the feeds to the next start."""
+    run.publisher.discarded = True
+    run.end()
+    assert run.stored == []
+    assert run.feeds[0].due
+
+
+def test_a_dead_process_is_noticed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a tick, with its reason, and whoever waits is woken."""
+    run.publisher.watch_process = lambda: "it died"
+    assert run.publisher.notice.wait(10)
+    assert run.publisher.process_ended == "it died"
+
+
+def test_a_silent_thread_of_daemons_ends_nothing_else(run: Run) -> None:
+    """It is a daemon, named for debuggers."""
+    [thread] = [t for t in threading.enumerate() if t.name == "async_plot"]
+    assert thread.daemon
+
+
+def test_a_half_closed_viewer_is_dropped(run: Run) -> None:
+    """It will never ask again."""
+    with Dialled(run.address) as viewer:
+        viewer.expect(Stats, 2)
+        viewer.sock.shutdown(socket.SHUT_WR)
+        assert viewer.hung_up()
+    assert run.publisher.viewers() == []
