@@ -37,6 +37,9 @@ class Toolkit(Protocol):
     def drawn(self, canvas: Any) -> None:
         """Forget a drawing that was asked for: the canvas has just been drawn."""
 
+    def settle(self) -> None:
+        """Let the toolkit do what it puts off while it is never idle."""
+
     def show_text(self, manager: Any, title: str, text: str) -> None:
         """Show a long text in a window that belongs to that one."""
 
@@ -150,6 +153,9 @@ class _Qt:
         if getattr(canvas, "_draw_pending", False):
             canvas._draw_pending = False
 
+    def settle(self) -> None:
+        pass  # its events have one queue, and each gets its turn
+
     def show_text(self, manager: Any, title: str, text: str) -> None:
         dialog = self._widgets.QDialog(manager.window)
         dialog.setAttribute(self._core.Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -231,9 +237,15 @@ class _Tk:
             canvas.get_tk_widget().after_cancel(pending)
             canvas._idle_draw_id = None
 
+    def settle(self) -> None:
+        # Frames that come as fast as they are drawn leave no idle moment, in which
+        # Tk lays out and matplotlib redraws after a resize.
+        self._root.update_idletasks()
+
     def show_text(self, manager: Any, title: str, text: str) -> None:
         tk = self._tkinter
         window = tk.Toplevel(manager.window)
+        window.transient(manager.window)
         window.title(title)
         box = tk.Text(window, wrap="none", width=100, height=24, borderwidth=0)
         bar = tk.Scrollbar(window, command=box.yview)
@@ -284,6 +296,9 @@ class _Other:
         pass
 
     def drawn(self, canvas: Any) -> None:
+        pass
+
+    def settle(self) -> None:
         pass
 
     def show_text(self, manager: Any, title: str, text: str) -> None:

@@ -408,6 +408,8 @@ class _Window:
     def _tick(self) -> None:
         try:
             self._refresh_strip()
+            if not self._drawing:
+                self._toolkit.settle()
         except Exception:  # see `_arrived`
             traceback.print_exc()
         self._toolkit.later(STRIP_EVERY, self._tick)

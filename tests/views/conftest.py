@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 from ..helpers import Deadline, end_processes, eventually, run_script, start_script
 
@@ -168,14 +166,15 @@ class Screen:
     def picture(self, window: str = "root") -> np.ndarray[Any, Any]:
         """Pixels of a window, 0 to 255."""
         done = subprocess.run(
-            ["import", "-silent", "-window", window, "-depth", "8", "png24:-"],
+            ["import", "-silent", "-window", window, "-depth", "8", "ppm:-"],
             env=self.env,
             capture_output=True,
             timeout=20,
             check=True,
         )
-        pixels = imread(io.BytesIO(done.stdout), format="png")
-        return np.rint(pixels[..., :3] * 255).astype(int)
+        _, size, _, pixels = done.stdout.split(b"\n", 3)
+        width, height = map(int, size.split())
+        return np.frombuffer(pixels, np.uint8).reshape(height, width, 3).astype(int)
 
     def count(self, window: str, colour: tuple[int, int, int]) -> int:
         return int(near(self.picture(window), colour).sum())
