@@ -426,7 +426,7 @@ def test_description_is_one_short_printable_line():
 )
 def test_sizes_are_readable(size, text):
     """Sizes are given with three digits and a unit."""
-    assert framing._size(size) == text
+    assert framing.describe_size(size) == text
 
 
 # -- a fuzzer ----------------------------------------------------------------------

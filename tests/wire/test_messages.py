@@ -8,8 +8,7 @@ import typing
 
 import pytest
 
-from async_plot.net import publisher, snapshot
-from async_plot.wire import codec, framing, handshake, messages, outbox
+from async_plot.wire import codec, framing, messages
 from async_plot.wire.messages import (
     FROM_CALCULATION,
     FROM_VIEWER,
@@ -144,36 +143,6 @@ def test_kind_stands_in_the_protocols_document(kind):
         match = re.search(wanted, text[end:])
         assert match, f"{wanted} after {text[:end]!r}"
         end += match.end()
-
-
-def test_limits_stand_in_the_protocols_document():
-    """The numbers of the document are those of the code."""
-    text = (ROOT / "docs" / "protocol.rst").read_text()
-    for words, value in {
-        r"bytes of a peer before its proof +(\d+)": handshake.LIMIT,
-        r"time for the handshake +(\d+) s": handshake.TIMEOUT,
-        r"connections without proof +(\d+)": publisher.MAX_UNPROVEN,
-        r"viewers of one run +(\d+)": publisher.MAX_VIEWERS,
-        r"header of a viewer's message +(\d+) KiB": (
-            framing.FROM_VIEWER_LIMITS.header >> 10
-        ),
-        r"header of a calculation's message +(\d+) MiB": (
-            framing.FROM_CALCULATION_LIMITS.header >> 20
-        ),
-        r"buffers of one message +(\d+)": framing.FROM_CALCULATION_LIMITS.buffers,
-        r"together (\d+) GiB\n": framing.FROM_CALCULATION_LIMITS.memory >> 30,
-        r"arrays of one frame +(\d+) GiB": snapshot.MAX_FRAME >> 30,
-        r"credit of one viewer +(\d+)": publisher.CREDIT,
-        r"log records that wait for one viewer +(\d+)": outbox.LIMIT,
-        r"cut after (\d+) s": publisher.STALL,
-        r"nested at most (\d+) deep": codec._DEPTH,
-        r"a payload of (\d+) KiB": codec._BIG >> 10,
-        r"of one viewer (\d+) different texts": publisher.TROUBLES,
-        r"text`` str. (\d+) characters are taken": publisher.TEXT,
-    }.items():
-        found = re.search(words, text)
-        assert found, words
-        assert int(found.group(1)) == value, words
 
 
 def test_extension_types_stand_in_the_protocols_document():
