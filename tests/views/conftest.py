@@ -27,10 +27,23 @@ WARNING = (138, 90, 0)
 BLUE = (31, 119, 180)  # matplotlib's first line
 
 PRELUDE = """
-import logging, os, signal, sys, threading, time
+import gc, logging, os, signal, socket, sys, threading, time
 import numpy as np
 from async_plot import Plotter, Server
 x = np.linspace(0, 1, 50)
+records = []
+handler = logging.StreamHandler()
+handler.addFilter(lambda record: records.append(record.getMessage()) or True)
+logging.getLogger("async_plot").addHandler(handler)
+"""
+
+# Runs the viewer, and leaves its exit status to be read.
+WRAPPER = """
+import os, subprocess, sys
+status = subprocess.call(sys.argv[2:])
+with open(sys.argv[1] + ".part", "w") as file:
+    file.write(str(status))
+os.rename(sys.argv[1] + ".part", sys.argv[1])
 """
 
 WAVE = """
@@ -106,12 +119,9 @@ class Calculation:
 
     def wait_viewer_gone(self) -> int:
         """Exit status of the launched viewer."""
-        eventually(
-            lambda: self.ask("server._launched._process.poll()") != "None",
-            15,
-            what="the viewer ends",
-        )
-        return int(self.ask("server._launched._process.poll()"))
+        status = Path(os.environ["ASYNC_PLOT_HOME"]).parent / "status"
+        eventually(status.exists, 15, what="the viewer ends")
+        return int(status.read_text())
 
     def end(self) -> tuple[str, str]:
         """Leave the block; what the run printed and logged."""
@@ -212,7 +222,9 @@ def calculate(xvfb: str) -> Iterator[Callable[..., Calculation]]:
             env = {"MPLBACKEND": backend} if backend else {}
             if display:
                 env["DISPLAY"] = xvfb
-            command = client or [sys.executable, "-c"]
+            status = Path(os.environ["ASYNC_PLOT_HOME"]).parent / "status"
+            command = [sys.executable, "-c", WRAPPER, str(status)]
+            command += client or [sys.executable, "-c"]
             arguments += f", client_cmd={command!r}, wait_for_client=30, name='run'"
             arguments += ", overhead=1"
             process = stack.enter_context(

@@ -56,7 +56,7 @@ def test_the_strip_stands_under_the_figure_and_follows_a_resize(
 
 @both
 def test_a_zoom_survives_frames_and_idleness(
-    backend: str, calculate: Start, screen: Screen
+    backend: str, calculate: Start, screen: Screen, home: Path
 ) -> None:
     """The window is live between frames, and what its user zoomed stays zoomed."""
     source = """
@@ -76,7 +76,6 @@ class Zoomed(Plotter):
     window = screen.window("run")
     screen.wait_for(window, BLUE)
     before = screen.count(window, BLUE)
-    log = Path(calculation.ask("server._run.client_log"))
     screen.xdotool("mousemove", "--window", window, "250", "150")
     # The key press is the toolbar's own; it needs the focus, which nobody gives
     # without a window manager.
@@ -86,12 +85,12 @@ class Zoomed(Plotter):
     for at in ("300 200", "350 260", "400 300"):
         screen.xdotool("mousemove", "--window", window, *at.split())
     screen.xdotool("mouseup", "1")
-    eventually(lambda: "xlim" in log.read_text(), what="the zoom")
+    eventually(lambda: "xlim" in log_of(home), what="the zoom")
     eventually(lambda: screen.count(window, BLUE) != before)
-    zoomed = log.read_text().count("xlim")
+    zoomed = log_of(home).count("xlim")
     calculation.do("server.update(x, x)")
     calculation.wait_shown(2)
-    assert log.read_text().count("xlim") == zoomed
+    assert log_of(home).count("xlim") == zoomed
 
 
 @both
@@ -237,13 +236,11 @@ class Stuck(Plotter):
     calculation.do("server.update(x)")
     screen.wait_for(window, WARNING)
     eventually(
-        lambda: calculation.ask("[p.troubles for p in server._publisher._peers]").count(
-            "for ever"
-        ),
+        lambda: calculation.ask("any('# for ever' in r for r in records)") == "True",
         what="the trouble arrives",
     )
     _, logged = calculation.end()
-    assert "draw has not returned" in logged and "# for ever" in logged
+    assert "draw has not returned" in logged
 
 
 def test_windows_of_its_own_have_one_strip(calculate: Start, screen: Screen) -> None:
@@ -323,9 +320,8 @@ def test_on_exit_close_closes_the_window(
     calculation = calculate(backend, arguments="Wave, on_exit='close'")
     calculation.do("server.update(x, x)")
     calculation.wait_shown(1)
-    pid = int(calculation.ask("server._launched.pid"))
     calculation.end()
-    eventually(lambda: not Path(f"/proc/{pid}").exists(), what="the viewer ends")
+    assert calculation.wait_viewer_gone() == 0
 
 
 def test_a_cut_connection_is_mended(calculate: Start, screen: Screen) -> None:
@@ -333,8 +329,18 @@ def test_a_cut_connection_is_mended(calculate: Start, screen: Screen) -> None:
     calculation = calculate("QtAgg")
     calculation.do("server.update(x, x)")
     calculation.wait_shown(1)
-    calculation.do("[p.sock.shutdown(2) for p in server._publisher._peers]")
-    eventually(lambda: calculation.ask("len(server.viewers)") == "1")
+    before = calculation.ask("[v.address for v in server.viewers]")
+    calculation.do(
+        "[s.shutdown(2) for s in gc.get_objects() if isinstance(s, socket.socket)"
+        " and s.family == socket.AF_INET"
+        " and not s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]"
+    )
+    eventually(
+        lambda: (
+            calculation.ask("[v.address for v in server.viewers]") not in (before, "[]")
+        ),
+        what="another connection",
+    )
     calculation.do("server.update(x, x)")
     calculation.wait_shown(2)
     screen.wait_for(screen.window("run"), PILLS["running"])
@@ -365,6 +371,5 @@ def test_without_a_display_it_is_drawn_off_screen(
     assert calculation.ask("server.viewers[0].view") == "off-screen"
     calculation.do("server.update(x, x)")
     calculation.wait_shown(1)
-    pid = int(calculation.ask("server._launched.pid"))
     calculation.end()
-    eventually(lambda: not Path(f"/proc/{pid}").exists(), what="the viewer ends")
+    assert calculation.wait_viewer_gone() == 0
