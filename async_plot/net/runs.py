@@ -151,7 +151,10 @@ def _open_private(path: Path) -> io.BufferedReader:
     # what counts is what was opened.
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    file = open(os.open(path, flags), "rb")
+    # `map` hands the descriptor on without a bytecode of ours between, where Ctrl-C
+    # would leave it open.
+    opened = map(io.FileIO, map(os.open, [path], [flags]))
+    file: io.BufferedReader = io.BufferedReader(next(opened))
     try:
         _check_owner(path, os.fstat(file.fileno()))
     except BaseException:
