@@ -148,6 +148,19 @@ def test_logged_scalars_are_drawn_without_a_frame(tmp_path: Path) -> None:
     assert blue.all(-1).sum() > 100
 
 
+def test_histories_that_grow_are_drawn_again(tmp_path: Path) -> None:
+    """Each point that is logged while a viewer looks shows in its picture."""
+    picture = tmp_path / "run.png"
+    with Server(view=None) as server:
+        server.log(0, energy=0.0)
+        drawing = Drawing(server, save=picture)
+        eventually(picture.exists, 20)
+        first = picture.read_bytes()
+        server.log(1, energy=5.0)
+        eventually(lambda: picture.read_bytes() != first, 20)
+    assert drawing.end() == 0
+
+
 def test_a_draw_that_raises_is_told_and_the_next_frame_is_tried(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
