@@ -22,7 +22,7 @@ ALLOWED = {
     "wire": {"wire", "errors"},
     "net": {"net", "wire", "errors"},
     "plotter": {"errors"},
-    "options": {"net", "wire", "errors"},
+    "options": {"net", "errors"},
     "server": {"net", "wire", "plotter", "options", "errors", "jobs", "panel"},
     "client": {"net", "wire", "plotter", "errors"},
     "views": {

@@ -538,7 +538,7 @@ class TestLaunching:
         monkeypatch.setenv(variable, "1")
         monkeypatch.setenv("DISPLAY", ":99")
         with Server() as server:
-            assert server._launched is None
+            assert server._session.launched is None
         assert capfd.readouterr() == ("", "")
         monkeypatch.setenv(variable, "0")
         assert Server()._what_to_launch() == [sys.executable, "-c"]

@@ -8,18 +8,16 @@ snapshots over through `collections.deque`, whose append is one step.
 
 from __future__ import annotations
 
-import inspect
-import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PlotterError
-from ..wire import codec, framing, pickles
-from ..wire.layout import Layout, likeness
-from ..wire.messages import Frame
-from .snapshot import MAX_FRAME, Arena, Snapshot
+
+if TYPE_CHECKING:
+    from .camera import Camera
+    from .snapshot import Snapshot
 
 __all__ = ["Feed"]
 
@@ -48,9 +46,8 @@ class Feed:
         self._due = True
         self._plotter = plotter
         self._published: deque[Snapshot] = deque()
-        self._layout: Layout | None = None
+        self._camera: Camera | None = None  # made by the first call that needs it
         self._snapshot_number = 0  # of the call that made the last snapshot
-        self._free: deque[Arena] = deque()  # memory that the thread gave back
         self._refusals: deque[str] = deque(maxlen=100)
         self._told: set[str] = set()
         self.refused = 0
@@ -116,15 +113,24 @@ class Feed:
         # call in between, and the end must not take these for its arguments.
         number = self._count
         try:
-            self._published.append(
-                self._snapshot(number, self._arguments(), check=first)
-            )
+            args, kwargs = self._arguments()
+            camera = self._camera or self._set_up()
+            if first:
+                camera.check(args, kwargs)
+            self._published.append(camera.take(number, args, kwargs))
+            self._snapshot_number = number
         except Exception as error:  # of any argument's own reduction, or no memory
             if first:
                 raise
             self._refuse(error)
         self._wake()
         self.spent += time.thread_time() - started
+
+    def _set_up(self) -> Camera:
+        from .camera import Camera
+
+        camera = self._camera = Camera(self.feed_name, self._plotter)
+        return camera
 
     def _arguments(self) -> Arguments:
         latest = self._latest
@@ -137,80 +143,6 @@ class Feed:
         if type(made) is dict:
             return (), made
         return (made,), {}
-
-    def _snapshot(
-        self,
-        number: int,
-        arguments: Arguments,
-        *,
-        check: bool = False,
-        mid_step: bool = False,
-    ) -> Snapshot:
-        args, kwargs = arguments
-        if check:
-            self._check(args, kwargs)
-        try:
-            # The memory used last is the warmest.
-            arena = self._free.pop()
-        except IndexError:
-            arena = Arena()
-        head = None if mid_step else self._write(args, kwargs, number, arena)
-        if head is not None:
-            parts = [memoryview(head), *(b for b in arena.buffers if len(b))]
-        else:
-            arena.clear()
-            payload = codec.encode(args, kwargs, arena.store, pickles.dumps)
-            parts = framing.encode(
-                Frame(
-                    self.feed_name,
-                    number,
-                    time.time(),
-                    mid_step,
-                    payload,
-                    arena.buffers,
-                )
-            )
-        self._snapshot_number = number
-        return Snapshot(
-            self.feed_name, number, mid_step, time.monotonic(), parts, arena
-        )
-
-    def _write(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], number: int, arena: Arena
-    ) -> bytes | None:
-        """Take the short way of a frame that is like the last one, if it is plain."""
-        alike = likeness(args, kwargs)
-        if alike is None:
-            return None
-        look, arrays, numbers = alike
-        layout = self._layout
-        if layout is None or layout.look != look:
-            if sum(array.nbytes for array in arrays) > MAX_FRAME:
-                return None  # the long way says which argument
-            layout = self._layout = Layout(self.feed_name, args, kwargs, look)
-        arena.fill(layout, arrays)
-        try:
-            return layout.write(number, time.time(), numbers)
-        except struct.error:  # an int beyond 64 bits
-            return None
-
-    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """See that the arguments fit ``draw`` before the first frame is on its way."""
-        if self._plotter is None:
-            return
-        try:
-            signature = inspect.signature(self._plotter.draw)  # type: ignore[attr-defined]
-        except (TypeError, ValueError):  # a callable that tells nothing of itself
-            return
-        static = inspect.getattr_static(self._plotter, "draw")
-        bound = () if isinstance(static, (staticmethod, classmethod)) else (None,)
-        try:
-            signature.bind(*bound, *args, **kwargs)
-        except TypeError as error:
-            raise TypeError(
-                f"the arguments of update do not fit "
-                f"{self._plotter.__qualname__}.draw{signature}: {error}"
-            ) from None
 
     def last_snapshot(self, *, clean: bool) -> Snapshot | None:
         """Snapshot of the last call's arguments for the end of a run, if it lacks one.
@@ -225,7 +157,9 @@ class Feed:
         if not clean and callable(latest):
             return None
         try:
-            return self._snapshot(self._count, self._arguments(), mid_step=not clean)
+            args, kwargs = self._arguments()
+            camera = self._camera or self._set_up()
+            return camera.take(self._count, args, kwargs, mid_step=not clean)
         except Exception as error:  # see `_take`
             self._refuse(error)
             return None
@@ -247,6 +181,10 @@ class Feed:
         self._first = False
         self._due = False
         self._begin = self._wake = _nothing
+
+    def attach(self, wake: Callable[[], object]) -> None:
+        """Tell whom to wake when there is a snapshot."""
+        self._wake = wake
 
     def rearm(self) -> None:
         """Go back to before the start: it was broken off."""
@@ -277,8 +215,8 @@ class Feed:
 
     def recycle(self, snapshot: Snapshot) -> None:
         """Give back the memory of a snapshot that nobody needs."""
-        if len(self._free) < 2:
-            self._free.append(snapshot.arena)
+        if self._camera is not None:
+            self._camera.recycle(snapshot)
 
     def drain_refusals(self) -> list[str]:
         """Why frames were refused since the last time; each text is told once."""

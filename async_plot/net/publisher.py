@@ -128,14 +128,14 @@ class Publisher(threading.Thread):
         retire: Callable[[str], object] = str,
     ) -> None:
         super().__init__(name="async_plot", daemon=True)
-        self.bell = Wakeup()  # rung by the calculation
-        self.notice = Wakeup()  # rung by this thread: something that is waited for
+        self.bell: Wakeup  # rung by the calculation; made by `start`
+        self.notice: Wakeup  # rung by this thread: something that is waited for
         self.opened = False  # a viewer has its figure open
         self.done = False
         self.abandoned = False  # nobody waits for the end any more
         self.discarded = False  # the start was broken off: there is nothing to tell
         self.traffic = Traffic()
-        self.chronicle = Chronicle(self.bell.ring)
+        self.chronicle = Chronicle(self._wake)
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
         self._ending: Ending | None = None
@@ -146,9 +146,7 @@ class Publisher(threading.Thread):
         self._retire = retire
         self._started_at = time.monotonic()
         self._listener: socket.socket | None = listener
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self.bell, selectors.EVENT_READ, None)
+        self._selector: selectors.BaseSelector  # made by `start`
         self._peers: list[Peer] = []
         self._held = [_Held(feed, self._started_at) for feed in feeds]
         self._by_name = {held.name: held for held in self._held}
@@ -159,10 +157,30 @@ class Publisher(threading.Thread):
 
     # -- the calculation's thread ----------------------------------------------
 
+    def start(self) -> None:
+        """Open what the thread waits for, and start it.
+
+        Not before: an interrupt while this object was made would leave descriptors
+        to which nobody can get.
+        """
+        self.bell = Wakeup()
+        self.notice = Wakeup()
+        self._selector = selectors.DefaultSelector()
+        assert self._listener is not None
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self.bell, selectors.EVENT_READ, None)
+        for held in self._held:
+            held.feed.attach(self.bell.ring)
+        super().start()
+
     def finish(self, ending: Ending) -> None:
         """Tell the thread to deliver the last frames and end."""
         self._ending = ending
-        self.bell.ring()
+        self._wake()
+
+    def _wake(self) -> None:
+        if hasattr(self, "bell"):  # `start` may have been broken off
+            self.bell.ring()
 
     @property
     def ending(self) -> bool:
@@ -201,14 +219,15 @@ class Publisher(threading.Thread):
         for sock in [self._listener, *(peer.sock for peer in self._peers)]:
             if sock is not None:
                 sock.close()
-        self.bell.close()
-        self.notice.close()
+        for bell in ("bell", "notice"):
+            if hasattr(self, bell):
+                getattr(self, bell).close()
         # An epoll object is shared with the parent: it must be closed without
         # unregistering what the parent still waits for.
-        selector = self._selector
-        with contextlib.suppress(OSError):
-            if hasattr(selector, "_selector"):
-                selector._selector.close()
+        selector = getattr(getattr(self, "_selector", None), "_selector", None)
+        if selector is not None:
+            with contextlib.suppress(OSError):
+                selector.close()
 
     # -- the thread ------------------------------------------------------------
 

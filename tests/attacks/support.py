@@ -77,7 +77,7 @@ class Calculation:
     @property
     def peers(self) -> list[Any]:
         """Connections that it holds, proven or not."""
-        publisher = self.server._publisher
+        publisher = self.server._session.publisher
         assert publisher is not None
         return list(publisher._peers)
 

@@ -120,8 +120,8 @@ def test_nothing_public_shows_the_key():
             server,
             server.stats,
             server.viewers,
-            server._run,
-            server._publisher,
+            server._session.run,
+            server._session.publisher,
             calculation.run,
             client,
             client.run,
@@ -222,7 +222,7 @@ def test_collected_server_leaves_no_key_in_its_files(home):
     server.start()
     path = server.connection_file
     key = runs.read(path).key
-    thread = server._publisher
+    thread = server._session.publisher
     del server
     gc.collect()
     thread.join(10)

@@ -331,6 +331,6 @@ def test_only_loopback_is_listened_on():
     with Server(view=None) as server:
         host, port = server.address
         assert host == "127.0.0.1"
-        publisher_ = server._publisher
+        publisher_ = server._session.publisher
         assert publisher_._listener.getsockname() == (host, port)
         assert not os.get_inheritable(publisher_._listener.fileno())

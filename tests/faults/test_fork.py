@@ -124,7 +124,7 @@ def work(queue):
     own = Server(name="own")   # view="auto", and a display is set
     own.start()
     own.update(1)
-    queue.put((own.address is not None, own._launched is None, server.stats.sent))
+    queue.put((own.address is not None, own._session.launched is None, server.stats.sent))
     own.close()
 
 if __name__ == "__main__":

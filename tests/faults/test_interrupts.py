@@ -264,9 +264,9 @@ def test_a_second_ctrl_c_while_closing_ends_the_calculation_at_once() -> None:
     """With a frozen viewer the first waits a little for it, the second does not."""
     source = """
 import sys, time, numpy as np
-from async_plot.server import Server, EXIT_DELAY
-import async_plot.server
-async_plot.server.EXIT_DELAY = 20.0   # else the second could hardly come in time
+from async_plot.server import Server
+import async_plot.net.session
+async_plot.net.session.EXIT_DELAY = 20.0   # else the second could hardly come in time
 server = Server(view=None, overhead=1)
 try:
     with server:

@@ -196,14 +196,14 @@ def test_a_defect_of_ours_ends_the_watching_alone(
     """It is logged with its traceback; updates go on, and the end is quick."""
     with Server(view=None) as server:
         server.update(1)
-        assert server._publisher is not None
+        assert server._session.publisher is not None
 
         def fail(*_: object) -> None:
             raise AssertionError("a defect")
 
-        monkeypatch.setattr(server._publisher, "_serve", fail)
-        server._publisher.bell.ring()
-        server._publisher.join(10)
+        monkeypatch.setattr(server._session.publisher, "_serve", fail)
+        server._session.publisher.bell.ring()
+        server._session.publisher.join(10)
         server.update(2)
     assert server.updates == 2
     [record] = caplog.records

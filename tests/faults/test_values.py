@@ -15,7 +15,7 @@ import pytest
 
 from async_plot.client import Client
 from async_plot.errors import UnsupportedValueError
-from async_plot.net import feed as feeds
+from async_plot.net import camera
 from async_plot.server import Server
 from async_plot.wire.messages import Log, Stats
 
@@ -269,7 +269,7 @@ def test_no_memory_for_a_snapshot_costs_one_frame(
             raise MemoryError("no room")
 
         with monkeypatch.context() as patched:
-            patched.setattr(feeds.Arena, "store", fail)
+            patched.setattr(camera.Arena, "store", fail)
             server.want()
             server.update(np.zeros(3))
         server.update(np.ones(3))

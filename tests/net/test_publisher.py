@@ -110,8 +110,6 @@ class Run:
             self.stored.append,
             self.retired.append,
         )
-        for feed in self.feeds:
-            feed._wake = self.publisher.bell.ring
         self.publisher.start()
 
     def end(self, seconds: float = 0.5) -> float:

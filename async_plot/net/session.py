@@ -1,0 +1,306 @@
+"""A session: a run that was started, with its files, its thread and its viewer.
+
+What `Server` promises at the start and at the end is kept here; the loop between
+them knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..wire import handshake
+from ..wire.messages import Log, Message, PlotterCode, RunState, State, Welcome
+from . import launch, runs, sockets
+from .budget import Budget
+from .peer import Viewer
+from .publisher import Ending, Publisher
+
+if TYPE_CHECKING:
+    from .feed import Feed
+    from .snapshot import Snapshot
+
+__all__ = ["Session", "is_shortage", "outcome"]
+
+# Seconds that a view may hold up the end of a calculation: half a second is promised,
+# and waking up, closing and writing the files takes its part of it.
+EXIT_DELAY = 0.45
+
+logger = logging.getLogger("async_plot")
+
+
+class Session:
+    """A run from its start to its end.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run for people.
+    feeds : dict of {str: Feed}
+        Its feeds by the names of their plotters.
+    pickled : dict of {str: (str, bytes) or None}
+        Class name and pickle of each plotter; None for the ready-made one.
+    overhead : float
+        The budget.
+    on_exit : str
+        What a launched window does at the end.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        feeds: dict[str, Feed],
+        pickled: dict[str, tuple[str, bytes] | None],
+        *,
+        overhead: float,
+        on_exit: str,
+    ) -> None:
+        # Nothing is open yet, and `discard` takes back whatever `open` has opened,
+        # wherever an interrupt may have stopped it.
+        self.publisher: Publisher | None = None
+        self.run: runs.Run | None = None
+        self.launched: launch.Launched | None = None
+        self._name = name
+        self._feeds = feeds
+        self._pickled = pickled
+        self._overhead = overhead
+        self._on_exit = on_exit
+
+    # -- start -----------------------------------------------------------------
+
+    def open(self, host: str, port: int, command: list[str] | None) -> None:
+        """Listen, write the run's files, start the thread, launch the viewer.
+
+        Parameters
+        ----------
+        host, port : str, int
+            Where to listen.
+        command : list of str or None
+            Command line of the viewer's interpreter; None launches nothing.
+
+        Raises
+        ------
+        ListenError
+            If the address cannot be listened on.
+        OSError, RuntimeError
+            If the system lacks something.
+        """
+        runs.clean_quietly()
+        listener = sockets.listen(host, port)
+        try:
+            key = handshake.new_key()
+            address = listener.getsockname()[:2]
+            self.run, trouble = runs.create(self._name, address, key)
+            if trouble:
+                logger.warning("%s", trouble)
+            self.publisher = Publisher(
+                listener,
+                key,
+                list(self._feeds.values()),
+                self._introduction(self.run),
+                Budget(self._overhead, time.monotonic()),
+                functools.partial(runs.write_record, self.run),
+                functools.partial(runs.end, self.run),
+            )
+        except BaseException:
+            listener.close()
+            raise
+        self.publisher.start()
+        if command is not None:
+            self._launch(command)
+
+    def wait_for_client(self, seconds: float) -> None:
+        """Wait until a figure is open; afterwards the calculation goes on anyway."""
+        publisher = self.publisher
+        assert publisher is not None
+        deadline = time.monotonic() + seconds
+        while not publisher.opened and not publisher.done:
+            ended = publisher.process_ended
+            left = deadline - time.monotonic()
+            if ended or left <= 0:
+                why = ended or f"no figure was open after {seconds:g} s"
+                logger.warning("going on without a viewer: %s", why)
+                return
+            publisher.notice.wait(left)
+            publisher.notice.clear()
+
+    # -- end -------------------------------------------------------------------
+
+    def finish(self, state: RunState, text: str) -> None:
+        """Say the last word, and wait a little until all viewers have it.
+
+        The last frame is that of the last call if the run has finished; after an
+        interrupt or a failure its arguments are kept beside the last whole one.
+        """
+        publisher = self.publisher
+        assert publisher is not None
+        deadline = time.monotonic() + EXIT_DELAY
+        if not publisher.ending:
+            last = self._last_snapshots(clean=state is RunState.FINISHED)
+            said = State(state.value, text, time.time())
+            publisher.finish(Ending(said, deadline, last))
+        try:
+            while not publisher.done and (left := deadline - time.monotonic()) > 0:
+                publisher.notice.wait(left)
+                publisher.notice.clear()
+            # It has said that it is done; its last instructions take microseconds.
+            while (
+                publisher.done and publisher.is_alive() and time.monotonic() < deadline
+            ):
+                time.sleep(0.0005)
+        finally:
+            # Also after an impatient second Ctrl-C: the thread ends by itself.
+            publisher.abandoned = True
+            if publisher.done:
+                publisher.notice.close()
+            if self.launched is not None:
+                self.launched.let_go()
+            if self.run is not None:
+                with contextlib.suppress(OSError):
+                    runs.end(self.run, state.value)
+
+    def abandon(self) -> None:
+        """End the run without waiting: nobody refers to its server any more."""
+        publisher = self.publisher
+        if publisher is None:
+            return
+        state = State(RunState.FINISHED.value, "", time.time())
+        deadline = time.monotonic() + EXIT_DELAY
+        last = self._last_snapshots(clean=True)
+        remains = [feed.remains() for feed in self._feeds.values()]
+        publisher.abandoned = True
+        publisher.finish(Ending(state, deadline, last, remains))
+        if self.launched is not None:
+            self.launched.let_go()
+
+    def discard(self, error: BaseException) -> None:
+        """Take back a start that an error or an interrupt broke off."""
+        publisher = self.publisher
+        if publisher is not None:
+            # Its thread may be running, or about to run, or never run.
+            publisher.discarded = publisher.abandoned = True
+            publisher.finish(Ending(State("interrupted", "", time.time()), 0.0))
+            deadline = time.monotonic() + EXIT_DELAY
+            if publisher.ident is not None or not isinstance(error, Exception):
+                while not publisher.done and time.monotonic() < deadline:
+                    time.sleep(0.001)
+            if not publisher.done:
+                publisher.forked()
+        if self.launched is not None:
+            self.launched.let_go()
+        if self.run is not None:
+            with contextlib.suppress(OSError):
+                runs.end(self.run, RunState.INTERRUPTED.value)
+
+    def forked(self) -> None:
+        """Drop what a forked child inherited."""
+        if self.publisher is not None:
+            self.publisher.forked()
+
+    # -- what is known ---------------------------------------------------------
+
+    @property
+    def connection_file(self) -> Path | None:
+        """File by which a viewer finds the run."""
+        return self.run.connection_file if self.run is not None else None
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where it listens."""
+        return self.run.address if self.run is not None else None
+
+    @property
+    def viewers(self) -> list[Viewer]:
+        """Viewers connected now."""
+        return self.publisher.viewers() if self.publisher is not None else []
+
+    def add_record(self, record: logging.LogRecord, text: str) -> None:
+        """Show a log record in the views."""
+        if self.publisher is not None:
+            self.publisher.chronicle.add_record(
+                Log(record.created, max(0, record.levelno), record.name, text)
+            )
+
+    # -- private ---------------------------------------------------------------
+
+    def _introduction(self, run: runs.Run) -> list[Message]:
+        welcome = Welcome(
+            run=run.run,
+            name=run.name,
+            pid=run.pid,
+            host=run.host,
+            python=run.python,
+            started=run.started,
+            plotters=list(self._feeds),
+            cwd=_cwd(),
+            path=[entry for entry in sys.path if isinstance(entry, str)],
+            overhead=self._overhead,
+            on_exit=self._on_exit,
+        )
+        python = list(sys.version_info[:2])
+        code = [
+            PlotterCode(name, made[0], python, [made[1]])
+            if made is not None
+            else PlotterCode(name, "", python)
+            for name, made in self._pickled.items()
+        ]
+        return [welcome, *code]
+
+    def _launch(self, command: list[str]) -> None:
+        assert self.run is not None and self.publisher is not None
+        try:
+            self.launched = launch.Launched(
+                command, self.run.connection_file, self.run.client_log
+            )
+        except OSError as error:
+            logger.warning("the view cannot be launched: %s", error)
+            return
+        self.publisher.watch_process = self.launched.ended
+
+    def _last_snapshots(self, *, clean: bool) -> list[Snapshot]:
+        made = [feed.last_snapshot(clean=clean) for feed in self._feeds.values()]
+        return [snapshot for snapshot in made if snapshot is not None]
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether the machine lacks something, rather than the caller asked for it."""
+    if isinstance(error, OSError):
+        return not isinstance(error, sockets.ListenError)
+    # What `threading` says when the system gives it no thread.
+    return isinstance(error, RuntimeError) and "thread" in str(error)
+
+
+def outcome(error: BaseException | None) -> tuple[RunState, str]:
+    """How a run ended that left its block, or the interpreter, with this exception."""
+    if error is None:
+        return RunState.FINISHED, ""
+    if isinstance(error, KeyboardInterrupt):
+        return RunState.INTERRUPTED, ""
+    if isinstance(error, SystemExit):
+        code = error.code
+        return (
+            (RunState.FINISHED, "")
+            if code in (None, 0)
+            else (RunState.FAILED, f"SystemExit: {code}")
+        )
+    if isinstance(error, GeneratorExit):
+        return RunState.FINISHED, ""
+    try:
+        text = "".join(traceback.format_exception(error))
+    except Exception:  # an exception whose own __str__ fails
+        text = type(error).__name__
+    return RunState.FAILED, text[-100_000:]
+
+
+def _cwd() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted under the calculation
+        return ""

@@ -1,0 +1,190 @@
+"""What a `Server` was asked for: checked, with nothing done about it yet."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .net import surroundings
+from .net.feed import check_plotter
+
+__all__ = ["Options", "check"]
+
+WAIT = 30.0  # seconds of ``wait_for_client=True``
+_VIEWS = ("auto", "window", "browser", "terminal", None)
+_EXTRAS = {"browser": "hub", "terminal": "terminal"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of a `Server`, in the forms that its parts want.
+
+    Attributes
+    ----------
+    plotters : dict of {str: class or None}
+        By name; ``""`` where there is one alone.
+    single : bool
+        Whether there is one alone.
+    host, port, client_cmd, view, overhead, name, on_exit
+        As given to `Server`, `name` filled in.
+    wait : float
+        Seconds to wait for a client.
+    inert : bool
+        Whether the environment switches the library off.
+    """
+
+    plotters: dict[str, type | None]
+    single: bool
+    host: str
+    port: int
+    client_cmd: list[str] | None
+    view: str | None
+    wait: float
+    overhead: float
+    name: str
+    on_exit: str
+    inert: bool
+
+
+def check(
+    plotter: object,
+    *,
+    host: object,
+    port: object,
+    client_cmd: object,
+    view: object,
+    wait_for_client: object,
+    overhead: object,
+    name: object,
+    on_exit: object,
+) -> Options:
+    """Check the arguments of a `Server`.
+
+    Raises
+    ------
+    PlotterError, TypeError, ValueError
+        If one is wrong; the text names it and says what would be accepted.
+    """
+    plotters = _plotters(plotter)
+    inert = surroundings.is_inert()
+    address = _checked_address(host, port)
+    if on_exit not in ("keep", "close"):
+        raise ValueError(f"on_exit must be 'keep' or 'close', not {on_exit!r}")
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise ValueError(f"name must be a non-empty string or None, not {name!r}")
+    return Options(
+        plotters=plotters,
+        single=not isinstance(plotter, Mapping),
+        host=address[0],
+        port=address[1],
+        client_cmd=_checked_command(client_cmd),
+        view=_checked_view(view, inert=inert),
+        wait=_checked_wait(wait_for_client),
+        overhead=_checked_overhead(overhead),
+        name=name or _script_name(),
+        on_exit=str(on_exit),
+        inert=inert,
+    )
+
+
+# -- private -----------------------------------------------------------------------
+
+
+def _plotters(plotter: object) -> dict[str, type | None]:
+    if plotter is None:
+        return {"": None}
+    if not isinstance(plotter, Mapping):
+        check_plotter(plotter)
+        return {"": plotter}  # type: ignore[dict-item]  # checked to be a class
+    if not plotter:
+        raise ValueError("plotter is an empty dict; give {name: class, ...}")
+    for name, each in plotter.items():
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"names of plotters are non-empty strings, not {name!r}")
+        if each is not None:
+            check_plotter(each)
+    return dict(plotter)
+
+
+def _checked_address(host: object, port: object) -> tuple[str, int]:
+    if not isinstance(host, str) or not _is_loopback(host):
+        raise ValueError(
+            f"host must be a loopback address such as '127.0.0.1', not {host!r}: "
+            "beyond this machine the channel would need TLS, which is not there yet"
+        )
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
+        raise ValueError(f"port must be an integer from 0 to 65535, not {port!r}")
+    return host, port
+
+
+def _checked_command(command: object) -> list[str] | None:
+    if command is None:
+        return None
+    if (
+        isinstance(command, (str, bytes))
+        or not isinstance(command, (list, tuple))
+        or not command
+        or not all(isinstance(item, str) for item in command)
+    ):
+        raise TypeError(
+            "client_cmd must be a list of strings such as "
+            f"['ipython', '--pylab', '-c'], not {command!r}"
+        )
+    return list(command)
+
+
+def _checked_view(view: Any, *, inert: bool) -> str | None:
+    if view not in _VIEWS:
+        known = ", ".join(map(repr, _VIEWS))
+        raise ValueError(f"view must be one of {known}, not {view!r}")
+    if inert:  # a machine where nobody looks needs no extra either
+        return view  # type: ignore[no-any-return]
+    if view in _EXTRAS:
+        raise ValueError(
+            f"view={view!r} needs the extra {_EXTRAS[view]!r}, which this version of "
+            "async_plot does not have yet; use 'window', 'auto' or None"
+        )
+    if view == "window" and not surroundings.toolkit():
+        raise ValueError(
+            "view='window' needs a GUI toolkit: install the extra 'window' "
+            "(pip install 'async_plot[window]') or your system's tkinter"
+        )
+    return view  # type: ignore[no-any-return]
+
+
+def _checked_wait(wait: object) -> float:
+    if isinstance(wait, bool):
+        return WAIT if wait else 0.0
+    if not isinstance(wait, (int, float)) or not 0 <= wait < math.inf:
+        raise ValueError(
+            f"wait_for_client must be True, False or seconds >= 0, not {wait!r}"
+        )
+    return float(wait)
+
+
+def _checked_overhead(overhead: object) -> float:
+    if (
+        isinstance(overhead, bool)
+        or not isinstance(overhead, (int, float))
+        or not 0 < overhead <= 1
+    ):
+        raise ValueError(f"overhead must be a number in (0, 1], not {overhead!r}")
+    return float(overhead)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "127.0.0.1":
+        return True
+    from .net import sockets  # slow to import, and seldom needed
+
+    return sockets.is_loopback(host)
+
+
+def _script_name() -> str:
+    script = sys.argv[0] if sys.argv else ""
+    stem = Path(script).stem if script not in ("", "-c", "-m", "-") else ""
+    return stem or "python"
