@@ -66,6 +66,11 @@ class Chronicle:
         """Whether `absorb` has something to do."""
         return bool(self._points)
 
+    @property
+    def records_wait(self) -> bool:
+        """Whether `new_records` has something to give."""
+        return bool(self._records or self._lost)
+
     def absorb(self) -> None:
         """Enter the points that wait into their histories."""
         for _ in range(len(self._points)):

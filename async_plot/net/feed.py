@@ -206,6 +206,11 @@ class Feed:
         """Calls of `update` so far; approximate while several threads call it."""
         return self._count
 
+    @property
+    def has_news(self) -> bool:
+        """Whether `drain` or `drain_refusals` may have something to give."""
+        return bool(self._published or self._refusals)
+
     def drain(self) -> list[Snapshot]:
         """Take the snapshots published since the last time, oldest first."""
         taken = []

@@ -251,10 +251,6 @@ class Publisher(threading.Thread):
             return
         cpu = time.thread_time()
         now = time.monotonic()
-        if len(ready) == 1 and ready[0][0].data is None and now < self._next_tick:
-            # The usual case, in few steps: a snapshot was taken.
-            self._collect()
-            self._serve(now)
         rung = False
         for key, mask in ready:
             if key.data is None:
@@ -266,17 +262,17 @@ class Publisher(threading.Thread):
                     self._flush(key.data, now)
             else:
                 key.data(now)
-        self._collect()
-        self._serve(now)
-        if rung:  # after serving: each system call may cost a wait for the GIL
+        self._deliver(now)
+        if rung:  # after that: each system call may cost a wait for the GIL
             self.bell.clear()
-            if self._collect():
-                self._serve(now)
+            if any(held.feed.has_news for held in self._held):
+                self._deliver(now)
         if now >= self._next_tick:
             self._tick(now)
         if self.chronicle.points_wait and now >= self._scalars_at:
             self._share_scalars(now)
-        self._share_logs(now)
+        if self.chronicle.records_wait:
+            self._share_logs(now)
         # Before this turn is charged: else the turns that only look whether there
         # is budget again would use it up.
         self._ask(now)
@@ -332,45 +328,46 @@ class Publisher(threading.Thread):
 
     # -- frames ----------------------------------------------------------------
 
-    def _collect(self) -> bool:
-        """Take over what the feeds published; keep the newest of each."""
-        found = False
+    def _deliver(self, now: float) -> None:
+        """Take over what the feeds published; send it to whoever is ready."""
         for held in self._held:
-            for snapshot in held.feed.drain():
-                found = True
-                held.snapshots += 1
-                previous = held.newest
-                # Two threads, or a signal handler inside a call, publish in any order.
-                if previous and snapshot.number < previous.number:
-                    held.feed.recycle(snapshot)
-                    continue
-                held.newest = snapshot
-                if previous is not None and not previous.users:
-                    held.feed.recycle(previous)
-            for text in held.feed.drain_refusals():
-                self.chronicle.add_record(
-                    Log(time.time(), logging.WARNING, "async_plot", text)
-                )
-                logger.warning("%s", text)
-        return found
+            if held.feed.has_news:
+                self._collect(held)
+            if held.newest is not None:
+                self._serve(held, held.newest, now)
 
-    def _serve(self, now: float) -> None:
-        """Send the newest snapshots to the viewers that are ready for one."""
-        for held in self._held:
-            newest = held.newest
-            if newest is None:
+    def _collect(self, held: _Held) -> None:
+        """Keep the newest of a feed's snapshots, and tell its refusals."""
+        for snapshot in held.feed.drain():
+            held.snapshots += 1
+            previous = held.newest
+            # Two threads, or a signal handler inside a call, publish in any order.
+            if previous and snapshot.number < previous.number:
+                held.feed.recycle(snapshot)
                 continue
-            # Nothing fresher can be had: the calculation has not answered for a
-            # while, or may not be asked.
-            best = (held.feed.due and now - held.asked >= GRACE) or (
-                self._budget.free_at(now) > now + GRACE
+            held.newest = snapshot
+            if previous is not None and not previous.users:
+                held.feed.recycle(previous)
+        for text in held.feed.drain_refusals():
+            self.chronicle.add_record(
+                Log(time.time(), logging.WARNING, "async_plot", text)
             )
-            name = held.name
-            for peer in list(self._peers):
-                if peer.lacks(name, newest) and (
-                    best or newest.taken >= peer.ready[name] - GRACE
-                ):
-                    self._send_frame(peer, newest, now)
+            logger.warning("%s", text)
+
+    def _serve(self, held: _Held, newest: Snapshot, now: float) -> None:
+        """Send the newest snapshot of a feed to the viewers that are ready for it."""
+        name = held.name
+        lacking = [peer for peer in self._peers if peer.lacks(name, newest)]
+        if not lacking:
+            return
+        # Nothing fresher can be had: the calculation has not answered for a while,
+        # or may not be asked.
+        best = (held.feed.due and now - held.asked >= GRACE) or (
+            self._budget.free_at(now) > now + GRACE
+        )
+        for peer in lacking:
+            if best or newest.taken >= peer.ready[name] - GRACE:
+                self._send_frame(peer, newest, now)
 
     def _send_frame(self, peer: Peer, snapshot: Snapshot, now: float) -> None:
         if debug.isEnabledFor(logging.DEBUG):
@@ -612,7 +609,8 @@ class Publisher(threading.Thread):
         """Deliver the last frames and the last word, keep them, and hang up."""
         for held, remains in zip(self._held, ending.remains):
             held.feed = remains
-        self._collect()
+        for held in self._held:
+            self._collect(held)
         final: dict[str, Snapshot] = {}
         for held in self._held:
             if held.newest is not None:
