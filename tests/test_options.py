@@ -1,0 +1,88 @@
+"""The options: what was asked for, in the forms that the parts of a server want."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from async_plot.options import WAIT, Options, check
+
+# Each wrong argument, and what is said about it, stands in ``test_server.py``.
+
+
+class Drawn:
+    def draw(self) -> None: ...
+
+
+def checked(plotter: object = None, **changes: Any) -> Options:
+    """The options of a server made with these arguments."""
+    given: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "client_cmd": None,
+        "view": "auto",
+        "wait_for_client": False,
+        "overhead": 0.01,
+        "name": "named",
+        "on_exit": "keep",
+    }
+    return check(plotter, **{**given, **changes})
+
+
+def test_what_is_right_is_kept() -> None:
+    """As it was given."""
+    options = checked(host="::1", port=65535, view=None, overhead=1, on_exit="close")
+    assert (options.host, options.port) == ("::1", 65535)
+    assert (options.view, options.overhead) == (None, 1.0)
+    assert (options.on_exit, options.name) == ("close", "named")
+    assert not options.inert
+
+
+@pytest.mark.parametrize(
+    ("plotter", "plotters", "single"),
+    [
+        (None, {"": None}, True),
+        (Drawn, {"": Drawn}, True),
+        ({"a": Drawn, "b": None}, {"a": Drawn, "b": None}, False),
+    ],
+)
+def test_plotters_have_names(
+    plotter: object, plotters: dict[str, type | None], single: bool
+) -> None:
+    """The empty one where there is one alone."""
+    options = checked(plotter)
+    assert options.plotters == plotters
+    assert options.single is single
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [(False, 0.0), (True, WAIT), (0, 0.0), (2, 2.0), (0.5, 0.5)]
+)
+def test_the_wait_is_in_seconds(given: float, seconds: float) -> None:
+    """Half a minute where none are given."""
+    assert checked(wait_for_client=given).wait == seconds
+
+
+def test_a_command_is_copied() -> None:
+    """Whoever changes the list later changes nothing here."""
+    command = ["ipython", "-c"]
+    options = checked(client_cmd=command)
+    command.append("changed")
+    assert options.client_cmd == ["ipython", "-c"]
+    assert checked(client_cmd=("python",)).client_cmd == ["python"]
+
+
+def test_checking_loads_no_part_of_a_run() -> None:
+    """Nothing is done about the options yet; neither toolkit nor socket is loaded."""
+    code = (
+        "import sys; from async_plot.options import check; check(None, port=0,"
+        "host='127.0.0.1', client_cmd=None, view='auto', wait_for_client=True,"
+        "overhead=1, name=None, on_exit='keep');"
+        "print([m for m in ('async_plot.net.session', 'cloudpickle', 'matplotlib',"
+        "'PySide6') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
