@@ -221,7 +221,11 @@ def create(name: str, address: tuple[str, int], key: bytes) -> tuple[Run, str]:
         _write(run)
     except OSError as error:
         run = replace(run, directory=Path(tempfile.mkdtemp(prefix="async_plot-")))
-        _write(run)
+        try:
+            _write(run)
+        except BaseException:
+            _remove(run.directory)
+            raise
         return run, f"run files are in {run.directory}: {error}"
     return run, ""
 

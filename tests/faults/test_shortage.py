@@ -17,6 +17,12 @@ from ..helpers import run_script
 from .support import Watcher
 
 
+@pytest.fixture(autouse=True)
+def _temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the run files of scripts go when they can go nowhere else."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
 def test_a_home_that_cannot_be_written_is_told_and_replaced(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -86,7 +92,9 @@ print([frame.args for frame in Client(server)])
     assert "not kept" in result.stderr
 
 
-def test_a_disk_full_from_the_start_leaves_the_calculation_alone() -> None:
+def test_a_disk_full_from_the_start_leaves_the_calculation_alone(
+    tmp_path: Path,
+) -> None:
     """Where not even the connection file can be written, nothing is watched."""
     result = run_script(
         """
@@ -101,6 +109,7 @@ print(server.stats.updates, server.address, server.viewers)
 """
     )
     assert result.stdout == "10 None []\n"
+    assert not list(tmp_path.glob("async_plot-*"))
     assert result.stderr.count("\n") == 1
     assert "going on unwatched" in result.stderr
 
