@@ -372,11 +372,11 @@ class Server(Feed):
         return Statistics(
             updates=sum(feed.updates for feed in feeds),
             snapshots=publisher.snapshots if publisher else 0,
-            sent=publisher.traffic.frames if publisher else 0,
+            sent=publisher.reception.traffic.frames if publisher else 0,
             refused=sum(feed.refused for feed in feeds),
             overhead=publisher.overhead if publisher else 0.0,
-            kernel_time=publisher.traffic.kernel_time if publisher else 0.0,
-            sent_bytes=publisher.traffic.bytes if publisher else 0,
+            kernel_time=publisher.reception.traffic.kernel_time if publisher else 0.0,
+            sent_bytes=publisher.reception.traffic.bytes if publisher else 0,
             elapsed=publisher.elapsed if publisher else 0.0,
         )
 

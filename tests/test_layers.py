@@ -101,7 +101,7 @@ def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
 def test_the_table_would_notice() -> None:
     """The reading of imports finds relative, nested and absolute ones."""
     assert {"net.runs", "errors"} <= ours(PACKAGE / "cli.py")
-    assert {"wire.messages", "net.sockets"} <= ours(PACKAGE / "net" / "publisher.py")
+    assert {"wire.messages", "net.sockets"} <= ours(PACKAGE / "net" / "reception.py")
     assert not ours(PACKAGE / "errors.py")
 
 

@@ -17,13 +17,10 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from ..errors import AsyncPlotError, ClosedError, HandshakeError, ProtocolError
+from ..errors import AsyncPlotError
 from ..wire import framing
 from ..wire.connection import Phase
-from ..wire.framing import describe
-from ..wire.handshake import TIMEOUT as HANDSHAKE_TIMEOUT
 from ..wire.messages import (
     Goodbye,
     Log,
@@ -35,11 +32,11 @@ from ..wire.messages import (
     Stats,
     Trouble,
 )
-from . import sockets
 from .budget import Budget, due_at
 from .chronicle import Chronicle
 from .feed import Feed
-from .peer import Peer, Traffic, Viewer
+from .peer import Peer, Viewer
+from .reception import Reception
 from .snapshot import Snapshot
 from .wakeup import Wakeup
 
@@ -47,9 +44,6 @@ __all__ = ["Ending", "Publisher"]
 
 TICK = 0.5  # seconds between looks at deadlines, statistics and the viewer's process
 GRACE = 0.005  # seconds that a viewer waits for something fresher than what is held
-STALL = 30.0  # seconds that a viewer may leave half a message unread
-MAX_UNPROVEN = 256  # connections without a proof; of more, the oldest is dropped
-MAX_VIEWERS = 1024
 CREDIT = 2  # frames that one viewer may have asked for
 SCALARS_EVERY = 0.1  # seconds
 TEXT = 8192  # characters of a viewer's text that are taken
@@ -128,26 +122,26 @@ class Publisher(threading.Thread):
         retire: Callable[[str], object] = str,
     ) -> None:
         super().__init__(name="async_plot", daemon=True)
-        self.bell: Wakeup  # rung by the calculation; made by `start`
+        self.bell: Wakeup  # rung by the calculation; made by `run`
         self.notice: Wakeup  # rung by this thread: something that is waited for
         self.opened = False  # a viewer has its figure open
         self.done = False
         self.abandoned = False  # nobody waits for the end any more
         self.discarded = False  # the start was broken off: there is nothing to tell
-        self.traffic = Traffic()
+        self.reception = Reception(
+            listener, key, self._introduce, self._hear, self._free
+        )
         self.chronicle = Chronicle(self._wake)
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
+        self._ready = False  # the sockets are open, or could not be opened
+        self._failure: Exception | None = None
         self._ending: Ending | None = None
-        self._key = key
         self._introduction = introduction
         self._budget = budget
         self._store = store
         self._retire = retire
         self._started_at = time.monotonic()
-        self._listener: socket.socket | None = listener
-        self._selector: selectors.BaseSelector  # made by `start`
-        self._peers: list[Peer] = []
         self._held = [_Held(feed, self._started_at) for feed in feeds]
         self._by_name = {held.name: held for held in self._held}
         self._scalars_at = 0.0
@@ -158,20 +152,21 @@ class Publisher(threading.Thread):
     # -- the calculation's thread ----------------------------------------------
 
     def start(self) -> None:
-        """Open what the thread waits for, and start it.
+        """Start the thread, and wait the moment that it needs to open its sockets.
 
-        Not before: an interrupt while this object was made would leave descriptors
-        to which nobody can get.
+        It opens them itself: an interrupt comes to the main thread alone, and in
+        `socket.socketpair` would leave a descriptor that nobody knows.
+
+        Raises
+        ------
+        OSError, RuntimeError
+            If the system has no descriptor or thread left.
         """
-        self.bell = Wakeup()
-        self.notice = Wakeup()
-        self._selector = selectors.DefaultSelector()
-        assert self._listener is not None
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self.bell, selectors.EVENT_READ, None)
-        for held in self._held:
-            held.feed.attach(self.bell.ring)
         super().start()
+        while not self._ready:
+            time.sleep(0.0002)
+        if self._failure is not None:
+            raise self._failure
 
     def finish(self, ending: Ending) -> None:
         """Tell the thread to deliver the last frames and end."""
@@ -179,7 +174,7 @@ class Publisher(threading.Thread):
         self._wake()
 
     def _wake(self) -> None:
-        if hasattr(self, "bell"):  # `start` may have been broken off
+        if hasattr(self, "bell"):  # else it looks anyway, before it waits
             self.bell.ring()
 
     @property
@@ -189,11 +184,7 @@ class Publisher(threading.Thread):
 
     def viewers(self) -> list[Viewer]:
         """Viewers that are connected and proven."""
-        return [
-            peer.viewer
-            for peer in list(self._peers)
-            if peer.connection.phase is Phase.OPEN
-        ]
+        return [peer.viewer for peer in self.reception.proven()]
 
     @property
     def overhead(self) -> float:
@@ -212,27 +203,28 @@ class Publisher(threading.Thread):
         return sum(held.snapshots for held in self._held)
 
     def forked(self) -> None:
-        """Drop the descriptors that a forked child inherited.
-
-        They are only closed: a shutdown would reach the parent's connections.
-        """
-        for sock in [self._listener, *(peer.sock for peer in self._peers)]:
-            if sock is not None:
-                sock.close()
+        """Drop the descriptors that a forked child inherited."""
+        self.reception.forked()
         for bell in ("bell", "notice"):
             if hasattr(self, bell):
                 getattr(self, bell).close()
-        # An epoll object is shared with the parent: it must be closed without
-        # unregistering what the parent still waits for.
-        selector = getattr(getattr(self, "_selector", None), "_selector", None)
-        if selector is not None:
-            with contextlib.suppress(OSError):
-                selector.close()
 
     # -- the thread ------------------------------------------------------------
 
     def run(self) -> None:
         """Serve until the run ends; an error of ours ends only the watching."""
+        try:
+            self.bell = Wakeup()
+            self.notice = Wakeup()
+            self.reception.open(self.bell)
+        except Exception as error:  # told by `start`, which waits for it
+            self._failure = error
+            self.forked()
+            self.done = self._ready = True
+            return
+        for held in self._held:
+            held.feed.attach(self.bell.ring)
+        self._ready = True
         try:
             while self._ending is None:
                 self._turn()
@@ -251,17 +243,7 @@ class Publisher(threading.Thread):
             return
         cpu = time.thread_time()
         now = time.monotonic()
-        rung = False
-        for key, mask in ready:
-            if key.data is None:
-                rung = True
-            elif isinstance(key.data, Peer):
-                if mask & selectors.EVENT_READ:
-                    self._read(key.data, now)
-                if mask & selectors.EVENT_WRITE:
-                    self._flush(key.data, now)
-            else:
-                key.data(now)
+        rung = self.reception.attend(ready, now)
         self._deliver(now)
         if rung:  # after that: each system call may cost a wait for the GIL
             self.bell.clear()
@@ -287,7 +269,7 @@ class Publisher(threading.Thread):
         for held in self._held:
             del held.feed
         try:
-            ready = self._selector.select(timeout)
+            ready = self.reception.select(timeout)
         finally:
             gone = False
             for held in self._held:
@@ -303,9 +285,10 @@ class Publisher(threading.Thread):
         """Ask for the snapshots that are due; say when the next one will be."""
         until = self._next_tick
         mean = self._budget.spent / max(1, self.snapshots)
-        watched = bool(self._peers)
+        peers = self.reception.peers
+        watched = bool(peers)
         for held in self._held:
-            waiting = any(peer.credit.get(held.name) for peer in self._peers)
+            waiting = any(peer.credit.get(held.name) for peer in peers)
             if not held.feed.due:
                 taken = held.newest.taken if held.newest else 0.0
                 free_at = self._budget.free_at(now, 0.0 if waiting else mean)
@@ -315,7 +298,9 @@ class Publisher(threading.Thread):
                     continue
                 held.asked = now
                 held.feed.want()
-            if waiting and any(p.lacks(held.name, held.newest) for p in self._peers):
+            if waiting and any(
+                p.lacks(held.name, held.newest) for p in self.reception.peers
+            ):
                 until = min(until, max(now, held.asked + GRACE))
         return until
 
@@ -327,6 +312,11 @@ class Publisher(threading.Thread):
         return max(0.0, until - now)
 
     # -- frames ----------------------------------------------------------------
+
+    def _free(self, snapshot: Snapshot) -> None:
+        held = self._by_name[snapshot.plotter]
+        if snapshot is not held.newest:
+            held.feed.recycle(snapshot)
 
     def _deliver(self, now: float) -> None:
         """Take over what the feeds published; send it to whoever is ready."""
@@ -357,7 +347,7 @@ class Publisher(threading.Thread):
     def _serve(self, held: _Held, newest: Snapshot, now: float) -> None:
         """Send the newest snapshot of a feed to the viewers that are ready for it."""
         name = held.name
-        lacking = [peer for peer in self._peers if peer.lacks(name, newest)]
+        lacking = [peer for peer in self.reception.peers if peer.lacks(name, newest)]
         if not lacking:
             return
         # Nothing fresher can be had: the calculation has not answered for a while,
@@ -367,129 +357,25 @@ class Publisher(threading.Thread):
         )
         for peer in lacking:
             if best or newest.taken >= peer.ready[name] - GRACE:
-                self._send_frame(peer, newest, now)
-
-    def _send_frame(self, peer: Peer, snapshot: Snapshot, now: float) -> None:
-        if debug.isEnabledFor(logging.DEBUG):
-            debug.debug("< %s %s", peer.address, snapshot.describe())
-        try:
-            peer.send_frame(snapshot, now)
-        except OSError as error:
-            self._drop(peer, str(error))
-            return
-        if peer.sending:  # it was too big for one call
-            self._settle(peer)
-
-    def _flush(self, peer: Peer, now: float) -> None:
-        """Send what waits for a viewer, as far as its socket takes it."""
-        try:
-            peer.flush(now)
-        except OSError as error:
-            self._drop(peer, str(error))
-            return
-        self._settle(peer)
-
-    def _settle(self, peer: Peer) -> None:
-        """Free what was sent, and wait for room for what was not."""
-        if not peer.connection.mid_send:
-            self._release(peer)
-        events = selectors.EVENT_READ
-        if peer.connection.wants_to_send:
-            events |= selectors.EVENT_WRITE
-        if events != peer.events and peer in self._peers:
-            peer.events = events
-            self._selector.modify(peer.sock, events, peer)
-
-    def _release(self, peer: Peer) -> None:
-        for snapshot in peer.sending:
-            snapshot.users -= 1
-            held = self._by_name[snapshot.plotter]
-            if not snapshot.users and snapshot is not held.newest:
-                held.feed.recycle(snapshot)
-        peer.sending = []
+                self.reception.send_frame(peer, newest, now)
 
     # -- connections -----------------------------------------------------------
-
-    def _accept(self, now: float) -> None:
-        assert self._listener is not None
-        for _ in range(64):
-            try:
-                sock, address = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                # Out of descriptors, or a peer that left already. The calculation
-                # needs its descriptors more than we do: look again at the tick.
-                debug.debug("accept: %s", error)
-                self._selector.unregister(self._listener)
-                return
-            try:
-                sockets.prepare(sock)
-                peer = Peer(
-                    sock, f"{address[0]}:{address[1]}", self._key, self.traffic, now
-                )
-                self._selector.register(sock, selectors.EVENT_READ, peer)
-            except OSError as error:
-                debug.debug("accept: %s", error)
-                sock.close()
-                continue
-            self._peers.append(peer)
-            proving = [p for p in self._peers if p.connection.phase is Phase.PROVING]
-            if len(proving) > MAX_UNPROVEN:
-                self._drop(proving[0], "too many peers without a proof")
-            if len(self._peers) - len(proving) > MAX_VIEWERS:
-                self._drop(peer, "too many viewers")
-            else:
-                self._flush(peer, now)
-
-    def _read(self, peer: Peer, now: float) -> None:
-        connection = peer.connection
-        proving = connection.phase is Phase.PROVING
-        try:
-            buffer = connection.get_buffer()
-            count = sockets.receive(peer.sock, buffer)
-            if count is None:
-                return
-            if count == 0:
-                connection.eof()
-                self._drop(peer, "the other end hung up")
-                return
-            messages = connection.received(count)
-        except (HandshakeError, ProtocolError) as error:
-            with contextlib.suppress(OSError):
-                sockets.send(
-                    peer.sock, connection.data_to_send() or [_EMPTY], patient=False
-                )
-            self._drop(peer, str(error))
-            return
-        except (OSError, ClosedError) as error:
-            self._drop(peer, str(error))
-            return
-        if proving and connection.phase is Phase.OPEN:
-            self._introduce(peer)
-        for message in messages:
-            if peer not in self._peers:
-                return
-            _say(">", peer, message)
-            self._handle(peer, message, now)
-        if peer in self._peers and connection.wants_to_send:
-            self._flush(peer, now)
 
     def _introduce(self, peer: Peer) -> None:
         connection = peer.connection
         if connection.role is Role.WORKER:  # there is no job to report on yet
-            self._drop(peer, "workers are not served here")
+            self.reception.drop(peer, "workers are not served here")
             return
         for message in [*self._introduction, *self.chronicle.tail()]:
-            self._put(peer, message)
+            self.reception.put(peer, message)
         for held in self._held:
-            self._put(peer, self._stats(held, time.monotonic()))
+            self.reception.put(peer, self._stats(held, time.monotonic()))
         self._queue_scalars(peer)
 
-    def _handle(self, peer: Peer, message: Message, now: float) -> None:
+    def _hear(self, peer: Peer, message: Message, now: float) -> None:
         if isinstance(message, Ready):
             if message.plotter not in self._by_name:
-                self._drop(peer, f"no plotter {message.plotter!r}")
+                self.reception.drop(peer, f"no plotter {message.plotter!r}")
                 return
             asked = peer.credit.get(message.plotter, 0)
             peer.credit[message.plotter] = min(asked + 1, CREDIT)
@@ -513,42 +399,21 @@ class Publisher(threading.Thread):
                     text,
                 )
         elif isinstance(message, Goodbye):
-            self._drop(peer, f"it left: {message.reason[:80]!r}")
-
-    def _drop(self, peer: Peer, reason: str) -> None:
-        if peer not in self._peers:
-            return
-        debug.debug("%s dropped: %s", peer.address, reason)
-        self._peers.remove(peer)
-        peer.connection.phase = Phase.CLOSED
-        with contextlib.suppress(KeyError, ValueError, OSError):
-            self._selector.unregister(peer.sock)
-        peer.sock.close()
-        self._release(peer)
+            self.reception.drop(peer, f"it left: {message.reason[:80]!r}")
 
     # -- the rest of what is told ----------------------------------------------
 
     def _tick(self, now: float) -> None:
         self._next_tick = now + TICK
-        for peer in list(self._peers):
-            proving = peer.connection.phase is Phase.PROVING
-            if proving and now - peer.since > HANDSHAKE_TIMEOUT:
-                self._drop(peer, "no proof in time")
-            elif peer.connection.mid_send and now - peer.moved > STALL:
-                self._drop(peer, "it stopped reading inside a message")
+        self.reception.tidy(now)
         for held in self._held:
             if held.feed.updates != held.told:
                 held.told = held.feed.updates
-                self._tell(self._stats(held, now), now)
+                self.reception.tell(self._stats(held, now), now)
         if not self.process_ended:
             self.process_ended = self.watch_process()
             if self.process_ended:
                 self.notice.ring()
-        with contextlib.suppress(KeyError):  # taken out when descriptors ran out
-            if self._listener is not None:
-                self._selector.register(
-                    self._listener, selectors.EVENT_READ, self._accept
-                )
 
     def _stats(self, held: _Held, now: float) -> Stats:
         return Stats(
@@ -561,40 +426,27 @@ class Publisher(threading.Thread):
             viewers=len(self.viewers()),
         )
 
-    @staticmethod
-    def _put(peer: Peer, message: Message) -> None:
-        peer.connection.send(message)
-        _say("<", peer, message)
-
-    def _tell(self, message: Message, now: float) -> None:
-        """Say something to every viewer."""
-        for peer in list(self._peers):
-            if peer.connection.phase is Phase.OPEN:
-                self._put(peer, message)
-                if not peer.connection.mid_send:
-                    self._flush(peer, now)
-
     def _share_logs(self, now: float) -> None:
         for record in self.chronicle.new_records():
-            self._tell(record, now)
+            self.reception.tell(record, now)
 
     def _share_scalars(self, now: float) -> None:
         self._scalars_at = now + SCALARS_EVERY
         self.chronicle.absorb()
-        for peer in list(self._peers):
-            if peer.connection.phase is Phase.OPEN and not peer.connection.mid_send:
+        for peer in self.reception.proven():
+            if not peer.connection.mid_send:
                 self._queue_scalars(peer)
-                self._flush(peer, now)
+                self.reception.flush(peer, now)
 
     def _queue_scalars(self, peer: Peer) -> None:
         for message in self.chronicle.scalars(peer.scalars):
-            self._put(peer, message)
+            self.reception.put(peer, message)
 
     def _charge(self, cpu: float, now: float) -> None:
         """Charge the turn: our processor time with the GIL, and the callers'."""
         kernel, self._kernel_seen = (
-            self.traffic.kernel_time - self._kernel_seen,
-            self.traffic.kernel_time,
+            self.reception.traffic.kernel_time - self._kernel_seen,
+            self.reception.traffic.kernel_time,
         )
         cost = max(0.0, time.thread_time() - cpu - kernel) + HANDOVER
         for held in self._held:
@@ -627,16 +479,16 @@ class Publisher(threading.Thread):
             *(self._stats(held, now) for held in self._held),
             ending.state,
         ]
-        for peer in list(self._peers):
+        for peer in list(self.reception.peers):
             if peer.connection.phase is not Phase.OPEN:
-                self._drop(peer, "the run has ended")
+                self.reception.drop(peer, "the run has ended")
                 continue
             for name, snapshot in final.items():
                 if snapshot.number > peer.sent.get(name, 0):
-                    self._send_frame(peer, snapshot, now)
+                    self.reception.send_frame(peer, snapshot, now)
             for message in closing:
-                self._put(peer, message)
-            self._flush(peer, now)
+                self.reception.put(peer, message)
+            self.reception.flush(peer, now)
         frames = list(final.values())
         frames += [snapshot for snapshot in ending.last if snapshot.mid_step]
         parts: list[memoryview] = []
@@ -655,39 +507,13 @@ class Publisher(threading.Thread):
             self._store(parts)
         except (OSError, AsyncPlotError) as error:
             logger.warning("the last frame is not kept on disk: %s", error)
-        self._drain(ending.deadline)
-
-    def _drain(self, deadline: float) -> None:
-        """Wait until every viewer has read everything and hung up, or time is out.
-
-        Closing while something of the viewer lies unread would make the kernel
-        throw away what the viewer has not read yet.
-        """
-        told: set[int] = set()
-        while self._peers and (now := time.monotonic()) < deadline:
-            for peer in list(self._peers):
-                if not peer.connection.wants_to_send and id(peer) not in told:
-                    told.add(id(peer))
-                    with contextlib.suppress(OSError):
-                        peer.sock.shutdown(socket.SHUT_WR)
-            for key, mask in self._selector.select(deadline - now):
-                peer = key.data
-                if not isinstance(peer, Peer):
-                    self._selector.unregister(key.fileobj)
-                elif mask & selectors.EVENT_WRITE:
-                    self._flush(peer, now)
-                elif mask & selectors.EVENT_READ:
-                    self._read(peer, now)
+        self.reception.drain(ending.deadline)
 
     def _shut(self) -> None:
         if not self.discarded:
             for held in self._held:
                 held.feed.silence()
-        for peer in list(self._peers):
-            self._drop(peer, "the run has ended")
-        if self._listener is not None:
-            self._listener.close()
-        self._selector.close()
+        self.reception.close()
         self.bell.close()
         if self.abandoned and self._ending is not None:
             with contextlib.suppress(OSError):
@@ -698,17 +524,9 @@ class Publisher(threading.Thread):
             self.notice.close()
 
 
-_EMPTY = memoryview(b"")
-
-
 def printable(text: str) -> str:
     """A peer's text without control sequences, fit for a terminal."""
     return "".join(
         c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}"
         for c in text
     )
-
-
-def _say(direction: str, peer: Peer, message: Any) -> None:
-    if debug.isEnabledFor(logging.DEBUG):
-        debug.debug("%s %s %s", direction, peer.address, describe(message))

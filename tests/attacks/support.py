@@ -79,7 +79,7 @@ class Calculation:
         """Connections that it holds, proven or not."""
         publisher = self.server._session.publisher
         assert publisher is not None
-        return list(publisher._peers)
+        return list(publisher.reception.peers)
 
     def forgets(self) -> None:
         """See that no peer is held any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from async_plot.net import publisher, snapshot
+from async_plot.net import publisher, reception, snapshot
 from async_plot.wire import codec, framing, handshake, outbox
 
 from ..helpers import ROOT
@@ -16,8 +16,8 @@ def test_limits_stand_in_the_protocols_document():
     for words, value in {
         r"bytes of a peer before its proof +(\d+)": handshake.LIMIT,
         r"time for the handshake +(\d+) s": handshake.TIMEOUT,
-        r"connections without proof +(\d+)": publisher.MAX_UNPROVEN,
-        r"viewers of one run +(\d+)": publisher.MAX_VIEWERS,
+        r"connections without proof +(\d+)": reception.MAX_UNPROVEN,
+        r"viewers of one run +(\d+)": reception.MAX_VIEWERS,
         r"header of a viewer's message +(\d+) KiB": (
             framing.FROM_VIEWER_LIMITS.header >> 10
         ),
@@ -29,7 +29,7 @@ def test_limits_stand_in_the_protocols_document():
         r"arrays of one frame +(\d+) GiB": snapshot.MAX_FRAME >> 30,
         r"credit of one viewer +(\d+)": publisher.CREDIT,
         r"log records that wait for one viewer +(\d+)": outbox.LIMIT,
-        r"cut after (\d+) s": publisher.STALL,
+        r"cut after (\d+) s": reception.STALL,
         r"nested at most (\d+) deep": codec._DEPTH,
         r"a payload of (\d+) KiB": codec._BIG >> 10,
         r"of one viewer (\d+) different texts": publisher.TROUBLES,

@@ -13,7 +13,7 @@ import pytest
 
 from async_plot import Client, Server
 from async_plot.errors import AuthenticationError, HandshakeError
-from async_plot.net import publisher, sockets
+from async_plot.net import reception, sockets
 from async_plot.wire import handshake
 from async_plot.wire.handshake import Dialling, derive, new_key
 from async_plot.wire.messages import Right, Role
@@ -126,12 +126,12 @@ def test_silent_peers_delay_nobody():
             silent.enter_context(dial(calculation))
         eventually(lambda: len(calculation.peers) >= 200, what="peers held")
         assert calculation.serves() < 1.0
-        assert len(calculation.peers) <= publisher.MAX_UNPROVEN + 1
+        assert len(calculation.peers) <= reception.MAX_UNPROVEN + 1
 
 
 def test_newest_stranger_takes_the_place_of_the_oldest(monkeypatch):
     """Silent peers are held up to a number; then the oldest has to go."""
-    monkeypatch.setattr(publisher, "MAX_UNPROVEN", 5)
+    monkeypatch.setattr(reception, "MAX_UNPROVEN", 5)
     with Calculation() as calculation, contextlib.ExitStack() as silent:
         peers = [silent.enter_context(dial(calculation)) for _ in range(8)]
         for sock in peers[:3]:
@@ -142,7 +142,7 @@ def test_newest_stranger_takes_the_place_of_the_oldest(monkeypatch):
 
 def test_silent_peer_is_cut_at_the_deadline(monkeypatch):
     """Who proves nothing in time is hung up on."""
-    monkeypatch.setattr(publisher, "HANDSHAKE_TIMEOUT", 0.3)
+    monkeypatch.setattr(reception, "HANDSHAKE_TIMEOUT", 0.3)
     with Calculation() as calculation, dial(calculation) as sock:
         began = time.monotonic()
         assert len(cut(sock)) == HELLO
@@ -152,7 +152,7 @@ def test_silent_peer_is_cut_at_the_deadline(monkeypatch):
 
 def test_slow_peer_is_cut_at_the_same_deadline(monkeypatch):
     """A byte now and then buys no time: the deadline is for the whole handshake."""
-    monkeypatch.setattr(publisher, "HANDSHAKE_TIMEOUT", 0.4)
+    monkeypatch.setattr(reception, "HANDSHAKE_TIMEOUT", 0.4)
     proof = MAGIC + b"\0\x01\x01\x01" + bytes(60)
     with Calculation() as calculation, dial(calculation) as sock:
         hear(sock, HELLO)
@@ -173,7 +173,7 @@ def test_slow_peer_is_cut_at_the_same_deadline(monkeypatch):
 
 def test_deadline_is_five_seconds():
     """The tests above shorten it; this is what holds."""
-    assert publisher.HANDSHAKE_TIMEOUT == handshake.TIMEOUT == 5.0
+    assert reception.HANDSHAKE_TIMEOUT == handshake.TIMEOUT == 5.0
     assert handshake.LIMIT == 256
 
 
@@ -332,5 +332,5 @@ def test_only_loopback_is_listened_on():
         host, port = server.address
         assert host == "127.0.0.1"
         publisher_ = server._session.publisher
-        assert publisher_._listener.getsockname() == (host, port)
-        assert not os.get_inheritable(publisher_._listener.fileno())
+        assert publisher_.reception._listener.getsockname() == (host, port)
+        assert not os.get_inheritable(publisher_.reception._listener.fileno())

@@ -129,6 +129,12 @@ while (threads() or descriptors() > base) and time.monotonic() < end:
     gc.collect()
     time.sleep(0.01)
 left = descriptors() - base
+if left > 0:
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            print("open:", number, os.readlink("/proc/self/fd/" + number))
+        except OSError:
+            pass
 print(f"\\n{{raised}} {{caught}} {{len(threads())}} {{left}}", flush=True)
 """
 
@@ -171,6 +177,7 @@ def interrupt(
 def last_line(process: subprocess.Popen[str]) -> list[str]:
     """Wait for the end of a script and give the words of its last line."""
     out, err = process.communicate(timeout=30)
+    print(out)  # seen if something fails
     assert process.returncode == 0, err
     assert "Traceback" not in err, err
     return out.splitlines()[-1].split()

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from async_plot.client import Client
-from async_plot.net import publisher
+from async_plot.net import publisher, reception
 from async_plot.server import Server
 from async_plot.wire.messages import Opened, Welcome
 
@@ -120,7 +120,7 @@ def test_a_viewer_that_stops_reading_inside_a_message_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Half a message left unread for too long ends the connection, not the run."""
-    monkeypatch.setattr(publisher, "STALL", 0.3)
+    monkeypatch.setattr(reception, "STALL", 0.3)
     monkeypatch.setattr(publisher, "TICK", 0.05)
     with Server(view=None, overhead=1) as server:
         client = Client(server)

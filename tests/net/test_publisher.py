@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from async_plot.net import publisher as publishers
-from async_plot.net import sockets
+from async_plot.net import reception, sockets
 from async_plot.net.budget import Budget
 from async_plot.net.feed import Feed
 from async_plot.net.publisher import Ending, Publisher
@@ -189,7 +188,7 @@ def test_of_too_many_unproven_peers_the_oldest_goes(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Viewers that proved themselves stay."""
-    monkeypatch.setattr(publishers, "MAX_UNPROVEN", 3)
+    monkeypatch.setattr(reception, "MAX_UNPROVEN", 3)
     with Dialled(run.address) as viewer:
         silent = [sockets.dial(*run.address, 5) for _ in range(5)]
         for sock in silent:
@@ -206,7 +205,7 @@ def test_a_viewer_too_many_is_hung_up_on(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the others stay."""
-    monkeypatch.setattr(publishers, "MAX_VIEWERS", 1)
+    monkeypatch.setattr(reception, "MAX_VIEWERS", 1)
     with Dialled(run.address) as first, Dialled(run.address):
         eventually(lambda: len(run.publisher.viewers()) == 2)
         with sockets.dial(*run.address, 5) as third:
@@ -220,7 +219,7 @@ def test_a_peer_without_a_proof_in_time_is_hung_up_on(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it said part of it or nothing."""
-    monkeypatch.setattr(publishers, "HANDSHAKE_TIMEOUT", 0.2)
+    monkeypatch.setattr(reception, "HANDSHAKE_TIMEOUT", 0.2)
     with sockets.dial(*run.address, 10) as mute, sockets.dial(*run.address, 10) as slow:
         slow.sendall(b"\x89APLOT")
         for sock in (mute, slow):

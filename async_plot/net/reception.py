@@ -1,0 +1,298 @@
+"""Everybody who has dialled a calculation: accepted, read from, sent to, dropped.
+
+Knows bytes and deadlines; what a message means, and which frame goes to whom, is
+`publisher`'s business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Callable
+
+from ..errors import ClosedError, HandshakeError, ProtocolError
+from ..wire.connection import Phase
+from ..wire.framing import describe
+from ..wire.handshake import TIMEOUT as HANDSHAKE_TIMEOUT
+from ..wire.messages import Message
+from . import sockets
+from .peer import Peer, Traffic
+from .snapshot import Snapshot
+from .wakeup import Wakeup
+
+__all__ = ["Reception"]
+
+STALL = 30.0  # seconds that a viewer may leave half a message unread
+MAX_UNPROVEN = 256  # connections without a proof; of more, the oldest is dropped
+MAX_VIEWERS = 1024
+
+debug = logging.getLogger("async_plot.wire")
+
+
+class Reception:
+    """The listener and its connections.
+
+    Parameters
+    ----------
+    listener : socket
+        Listening, non-blocking.
+    key : bytes
+        The run's key.
+    greet : callable
+        ``greet(peer)`` queues what a peer that has just proven the key is told.
+    hear : callable
+        ``hear(peer, message, now)`` acts on what it says.
+    free : callable
+        ``free(snapshot)``: nothing of it is being sent to anybody any more.
+
+    Attributes
+    ----------
+    peers : list of Peer
+        All connections, proven or not, oldest first.
+    traffic : Traffic
+        What was sent to all of them.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        key: bytes,
+        greet: Callable[[Peer], None],
+        hear: Callable[[Peer, Message, float], None],
+        free: Callable[[Snapshot], None],
+    ) -> None:
+        self.peers: list[Peer] = []
+        self.traffic = Traffic()
+        self._listener = listener
+        self._key = key
+        self._greet = greet
+        self._hear = hear
+        self._free = free
+        self._selector: selectors.BaseSelector  # made by `open`
+
+    # -- waiting ---------------------------------------------------------------
+
+    def open(self, bell: Wakeup) -> None:
+        """Begin to wait for peers, and for a bell of the calculation."""
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(bell, selectors.EVENT_READ, None)
+
+    def select(self, timeout: float) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait until there is something for `attend`, at most `timeout` seconds."""
+        return self._selector.select(timeout)
+
+    def attend(
+        self, ready: list[tuple[selectors.SelectorKey, int]], now: float
+    ) -> bool:
+        """Do what `select` found; say whether the bell was rung."""
+        rung = False
+        for key, mask in ready:
+            if key.data is None:
+                rung = True
+            elif isinstance(key.data, Peer):
+                if mask & selectors.EVENT_READ:
+                    self._read(key.data, now)
+                if mask & selectors.EVENT_WRITE:
+                    self.flush(key.data, now)
+            else:
+                key.data(now)
+        return rung
+
+    def proven(self) -> list[Peer]:
+        """Connections whose peer has proven the key."""
+        return [p for p in list(self.peers) if p.connection.phase is Phase.OPEN]
+
+    def tidy(self, now: float) -> None:
+        """Drop who broke a deadline; listen again if descriptors had run out."""
+        for peer in list(self.peers):
+            proving = peer.connection.phase is Phase.PROVING
+            if proving and now - peer.since > HANDSHAKE_TIMEOUT:
+                self.drop(peer, "no proof in time")
+            elif peer.connection.mid_send and now - peer.moved > STALL:
+                self.drop(peer, "it stopped reading inside a message")
+        with contextlib.suppress(KeyError):  # it is registered
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    # -- sending ---------------------------------------------------------------
+
+    def put(self, peer: Peer, message: Message) -> None:
+        """Queue a message; `flush` sends it."""
+        peer.connection.send(message)
+        _say("<", peer, message)
+
+    def tell(self, message: Message, now: float) -> None:
+        """Say something to everybody who has proven the key."""
+        for peer in self.proven():
+            self.put(peer, message)
+            if not peer.connection.mid_send:
+                self.flush(peer, now)
+
+    def send_frame(self, peer: Peer, snapshot: Snapshot, now: float) -> None:
+        """Send a snapshot, as far as the socket takes it."""
+        if debug.isEnabledFor(logging.DEBUG):
+            debug.debug("< %s %s", peer.address, snapshot.describe())
+        try:
+            peer.send_frame(snapshot, now)
+        except OSError as error:
+            self.drop(peer, str(error))
+            return
+        if peer.sending:  # it was too big for one call
+            self._settle(peer)
+
+    def flush(self, peer: Peer, now: float) -> None:
+        """Send what waits for a viewer, as far as its socket takes it."""
+        try:
+            peer.flush(now)
+        except OSError as error:
+            self.drop(peer, str(error))
+            return
+        self._settle(peer)
+
+    def drain(self, deadline: float) -> None:
+        """Wait until every viewer has read everything and hung up, or time is out.
+
+        Closing while something of the viewer lies unread would make the kernel
+        throw away what the viewer has not read yet.
+        """
+        told: set[int] = set()
+        while self.peers and (now := time.monotonic()) < deadline:
+            for peer in list(self.peers):
+                if not peer.connection.wants_to_send and id(peer) not in told:
+                    told.add(id(peer))
+                    with contextlib.suppress(OSError):
+                        peer.sock.shutdown(socket.SHUT_WR)
+            for key, mask in self._selector.select(deadline - now):
+                peer = key.data
+                if not isinstance(peer, Peer):
+                    self._selector.unregister(key.fileobj)
+                elif mask & selectors.EVENT_WRITE:
+                    self.flush(peer, now)
+                elif mask & selectors.EVENT_READ:
+                    self._read(peer, now)
+
+    # -- leaving ---------------------------------------------------------------
+
+    def drop(self, peer: Peer, reason: str) -> None:
+        """Hang up; a second time does nothing."""
+        if peer not in self.peers:
+            return
+        debug.debug("%s dropped: %s", peer.address, reason)
+        self.peers.remove(peer)
+        peer.connection.phase = Phase.CLOSED
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            self._selector.unregister(peer.sock)
+        peer.sock.close()
+        self._release(peer)
+
+    def close(self) -> None:
+        """Hang up on everybody and listen no more."""
+        for peer in list(self.peers):
+            self.drop(peer, "the run has ended")
+        self._listener.close()
+        self._selector.close()
+
+    def forked(self) -> None:
+        """Drop the descriptors that a forked child inherited.
+
+        They are only closed: a shutdown would reach the parent's connections.
+        """
+        for sock in [self._listener, *(peer.sock for peer in self.peers)]:
+            sock.close()
+        # An epoll object is shared with the parent: it must be closed without
+        # unregistering what the parent still waits for.
+        selector = getattr(getattr(self, "_selector", None), "_selector", None)
+        if selector is not None:
+            with contextlib.suppress(OSError):
+                selector.close()
+
+    # -- private ---------------------------------------------------------------
+
+    def _accept(self, now: float) -> None:
+        for _ in range(64):
+            try:
+                sock, address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # Out of descriptors, or a peer that left already. The calculation
+                # needs its descriptors more than we do: `tidy` looks again.
+                debug.debug("accept: %s", error)
+                self._selector.unregister(self._listener)
+                return
+            where = f"{address[0]}:{address[1]}"
+            try:
+                sockets.prepare(sock)
+                peer = Peer(sock, where, self._key, self.traffic, now)
+                self._selector.register(sock, selectors.EVENT_READ, peer)
+            except OSError as error:
+                debug.debug("accept: %s", error)
+                sock.close()
+                continue
+            self.peers.append(peer)
+            proving = [p for p in self.peers if p.connection.phase is Phase.PROVING]
+            if len(proving) > MAX_UNPROVEN:
+                self.drop(proving[0], "too many peers without a proof")
+            if len(self.peers) - len(proving) > MAX_VIEWERS:
+                self.drop(peer, "too many viewers")
+            else:
+                self.flush(peer, now)
+
+    def _read(self, peer: Peer, now: float) -> None:
+        connection = peer.connection
+        proving = connection.phase is Phase.PROVING
+        try:
+            buffer = connection.get_buffer()
+            count = sockets.receive(peer.sock, buffer)
+            if count is None:
+                return
+            if count == 0:
+                connection.eof()
+                self.drop(peer, "the other end hung up")
+                return
+            messages = connection.received(count)
+        except (HandshakeError, ProtocolError) as error:
+            refusal = connection.data_to_send()
+            if refusal:
+                with contextlib.suppress(OSError):
+                    sockets.send(peer.sock, refusal, patient=False)
+            self.drop(peer, str(error))
+            return
+        except (OSError, ClosedError) as error:
+            self.drop(peer, str(error))
+            return
+        if proving and connection.phase is Phase.OPEN:
+            self._greet(peer)
+        for message in messages:
+            if peer not in self.peers:
+                return
+            _say(">", peer, message)
+            self._hear(peer, message, now)
+        if peer in self.peers and connection.wants_to_send:
+            self.flush(peer, now)
+
+    def _settle(self, peer: Peer) -> None:
+        """Free what was sent, and wait for room for what was not."""
+        if not peer.connection.mid_send:
+            self._release(peer)
+        events = selectors.EVENT_READ
+        if peer.connection.wants_to_send:
+            events |= selectors.EVENT_WRITE
+        if events != peer.events and peer in self.peers:
+            peer.events = events
+            self._selector.modify(peer.sock, events, peer)
+
+    def _release(self, peer: Peer) -> None:
+        for snapshot in peer.sending:
+            snapshot.users -= 1
+            if not snapshot.users:
+                self._free(snapshot)
+        peer.sending = []
+
+
+def _say(direction: str, peer: Peer, message: Message) -> None:
+    if debug.isEnabledFor(logging.DEBUG):
+        debug.debug("%s %s %s", direction, peer.address, describe(message))
