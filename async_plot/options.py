@@ -185,6 +185,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _script_name() -> str:
-    script = sys.argv[0] if sys.argv else ""
-    stem = Path(script).stem if script not in ("", "-c", "-m", "-") else ""
-    return stem or "python"
+    script = Path(sys.argv[0] if sys.argv and sys.argv[0] else "-c")
+    if script.stem == "__main__":  # of ``python -m package``
+        return script.parent.name or "python"
+    return "python" if script.name in ("-c", "-m", "-") else script.stem

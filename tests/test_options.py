@@ -86,3 +86,21 @@ def test_checking_loads_no_part_of_a_run() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["/home/me/wave.py"], "wave"),
+        (["/home/me/solver/__main__.py"], "solver"),
+        (["-c"], "python"),
+        ([""], "python"),
+        ([], "python"),
+    ],
+)
+def test_a_run_is_named_after_its_script(
+    argv: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or after its package, where that was started."""
+    monkeypatch.setattr(sys, "argv", argv)
+    assert checked(name=None).name == name

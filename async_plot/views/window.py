@@ -240,12 +240,14 @@ class _Window:
             # Before taking: what arrives meanwhile rings again, so that the last
             # word is read before the end is believed.
             ended = self._inbox.ended
-            self._take_events()
-            self._take_frames()
-            self._take_histories()
-            if ended and not self._over:
-                self._over = True
-                self._finish()
+            try:
+                self._take_events()
+                self._take_frames()
+                self._take_histories()
+            finally:
+                if ended and not self._over:
+                    self._over = True
+                    self._finish()
         except Exception:
             # Ours, so it goes where a developer looks: the viewer's log.
             traceback.print_exc()
