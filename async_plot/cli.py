@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # This process is a viewer: it takes no core from a calculation.
         with contextlib.suppress(OSError):
             os.nice(10)
+    if hasattr(sys.stdout, "reconfigure"):
+        # A name that this terminal's encoding lacks must not hide the other runs.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if getattr(options, "debug", False):
         os.environ["ASYNC_PLOT_DEBUG"] = "1"
     try:
@@ -239,6 +242,7 @@ def _view(options: argparse.Namespace) -> int:
 
 def _runs(options: argparse.Namespace) -> int:
     from .net import runs
+    from .wire.framing import printable
 
     found = runs.list_runs()
     alive = [run for run in found if run.alive]
@@ -256,7 +260,7 @@ def _runs(options: argparse.Namespace) -> int:
         started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
         rows.append(
             (
-                _printable(run.name),
+                printable(run.name),
                 _state(run),
                 str(run.pid),
                 started,
@@ -326,11 +330,6 @@ def _age(seconds: float) -> str:
         if left >= size:
             return f"{left // size}{unit} {left % size // part}{smaller}"
     return f"{left // 60}m {left % 60}s" if left >= 60 else f"{left}s"
-
-
-def _printable(text: str) -> str:
-    """A name without control sequences: it comes from a file."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _positive(text: str) -> float:

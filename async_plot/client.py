@@ -15,7 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from .errors import AsyncPlotError, ClosedError, HandshakeError
+from .errors import (
+    AsyncPlotError,
+    ClosedError,
+    HandshakeError,
+    RunNotFoundError,
+)
 from .net import runs, sockets, surroundings
 from .wire import codec, handshake, messages, pickles
 from .wire.connection import Connection, Phase
@@ -125,7 +130,10 @@ class Client:
     """
 
     def __init__(self, run: Any = None, *, plotter: str | None = None) -> None:
-        run = getattr(run, "connection_file", run)
+        if hasattr(run, "connection_file"):
+            run = run.connection_file
+            if run is None:  # else None would mean the newest of all runs
+                raise RunNotFoundError("that server has not been started")
         self.run = run if isinstance(run, runs.Run) else runs.find(run)
         self.welcome: Welcome | None = None
         self._plotter = plotter
@@ -134,6 +142,7 @@ class Client:
         self._connection: Connection | None = None
         self._memory = _Memory()
         self._closed = False
+        self._ended = False  # the run has said its last word
 
     def __iter__(self) -> Iterator[ReceivedFrame]:
         given: dict[str, int] = {}
@@ -180,7 +189,7 @@ class Client:
             except (OSError, ClosedError) as error:
                 had_one = self._connection is not None
                 self._hang_up()
-                if self._closed:
+                if self._closed or self._ended:
                     return
                 if had_one and self.run.alive:
                     yield _lost(f"connection lost ({error}), connecting again")
@@ -285,7 +294,7 @@ class Client:
         sock, connection = self._sock, self._connection
         assert sock is not None and connection is not None
         early, self._early = self._early, []
-        ended = yield from self._tell(early)
+        yield from self._tell(early)
         while True:
             buffer = connection.get_buffer()
             # Memory lent for one big array: one call that waits until it is full
@@ -293,24 +302,21 @@ class Client:
             whole = _WAITALL if connection.buffer_is_exact else 0
             count = sock.recv_into(buffer, 0, whole)
             if not count:
-                if ended:
+                if self._ended:
                     return
                 connection.eof()
                 raise ClosedError("the run hung up without a word")
-            if (yield from self._tell(connection.received(count))):
-                ended = True
+            yield from self._tell(connection.received(count))
 
-    def _tell(self, incoming: list[Message]) -> Generator[Message, None, bool]:
-        """Yield messages; return whether one of them was the last word."""
-        ended = False
+    def _tell(self, incoming: list[Message]) -> Iterator[Message]:
+        """Yield messages, and note what they say of the run."""
         for message in incoming:
             _log(">", message)
             if isinstance(message, Welcome):
                 self.welcome = message
             if isinstance(message, State) and message.state != RunState.RUNNING.value:
-                ended = True
+                self._ended = True
             yield message
-        return ended
 
     def _flush(self) -> None:
         connection, sock = self._connection, self._sock
@@ -348,7 +354,11 @@ class Client:
             if isinstance(message, Welcome):
                 self.welcome = message
             yield message
-        if not any(isinstance(message, State) for message in kept):
+        if any(isinstance(message, State) for message in kept):
+            return
+        if self.run.address is None:  # it ended, though its record was not written
+            yield State(self.run.state, "", time.time())
+        else:
             yield _lost(f"process {self.run.pid} is gone and left no word")
 
 

@@ -103,7 +103,7 @@ class ByShape(Plotter):
             cannot = "; ".join(parts.unknown)
             caption = f"{caption}\ncannot be shown: {cannot}".strip()
         self._caption(caption)
-        if not (parts.lines or parts.images or histories):
+        if not (parts.lines or parts.images or histories or parts.captions):
             self._explain(parts.unknown)
 
     def draw_histories(self, histories: Mapping[str, tuple[Any, Any]]) -> None:

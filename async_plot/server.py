@@ -6,7 +6,9 @@ import atexit
 import contextlib
 import logging
 import os
+import shlex
 import sys
+import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -144,6 +146,9 @@ class Server(Feed):
     ) -> None:
         # First of all: `close` and ``__del__`` must find these after any error.
         self._session: Session | None = None
+        # For two threads whose first calls both start it; a signal handler's call
+        # inside `start` must come through.
+        self._starting = threading.RLock()
         self._ended = False
         self._inert = False
         self._logged = False
@@ -208,6 +213,8 @@ class Server(Feed):
             return self._feeds[name]
         except KeyError:
             known = ", ".join(map(repr, self._feeds))
+            if self._options.single:
+                raise KeyError("there is one plotter: use server.update") from None
             raise KeyError(f"no plotter {name!r}; there are {known}") from None
 
     def log(self, step: float | None = None, **scalars: SupportsFloat) -> None:
@@ -242,6 +249,8 @@ class Server(Feed):
             self._logged = True
             self.start()
         session = self._session
+        if self._ended or self._inert:
+            return
         if session is not None and session.publisher is not None:
             session.publisher.chronicle.add_point(at, values)
 
@@ -277,8 +286,21 @@ class Server(Feed):
         OSError
             If the host and port cannot be listened on.
         """
+        before = sys.exc_info()[1]
+        with self._starting:
+            session = self._start(before)
+        # Viewers may come by themselves; else, why none was launched has been said.
+        options = self._options
+        nothing_asked = options.view is None and options.client_cmd is None
+        if session is not None and options.wait:
+            if session.launched is not None or nothing_asked:
+                session.wait_for_client(options.wait)
+        return self
+
+    def _start(self, before: BaseException | None) -> Session | None:
+        """Start the session; None if that was done, or cannot be."""
         if self._session is not None or self._ended or self._inert:
-            return self
+            return None
         from .net.session import Session, is_shortage
 
         surroundings.set_up_debug()
@@ -301,20 +323,17 @@ class Server(Feed):
             session.discard(error)
             for feed in self._feeds.values():
                 feed.rearm()
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise error.__context__ from None  # a clean-up hid it
+            hidden = error.__context__  # by a clean-up; `before` is older than us
+            if isinstance(hidden, KeyboardInterrupt) and hidden is not before:
+                raise hidden from None
             if not is_shortage(error):
                 raise
             # No plot is worth a calculation, and this is not its fault.
             logger.warning("going on unwatched: %s", error)
             self._inert = True
             self._silence_all()
-            return self
-        # Viewers may come by themselves; else, why none was launched has been said.
-        nothing_asked = options.view is None and options.client_cmd is None
-        if options.wait and (session.launched is not None or nothing_asked):
-            session.wait_for_client(options.wait)
-        return self
+            return None
+        return session
 
     def close(self) -> None:
         """Deliver the last frame, say that the run has finished, and hang up.
@@ -414,7 +433,8 @@ class Server(Feed):
     def _hint(self, why: str) -> None:
         # The one line that a user without a window needs; stdout may be data.
         print(
-            f"async_plot: {why}; look with: async-plot view {self._options.name}",
+            f"async_plot: {why}; look with: async-plot view "
+            f"{shlex.quote(self._options.name)}",
             file=sys.stderr,
         )
 
@@ -438,6 +458,8 @@ class Server(Feed):
                 self._counts = self.stats
                 self._silence_all()
                 self._ended = True  # last: for the same reason
+                for feed in self._feeds.values():
+                    feed.let_go()
 
     def _silence_all(self) -> None:
         for feed in self._feeds.values():
@@ -460,7 +482,9 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         server = self._server()
-        session = server._session if server is not None else None
+        if server is None or server._ended or server._inert:
+            return
+        session = server._session
         if session is None or record.name.startswith("async_plot"):
             return
         try:
@@ -514,12 +538,21 @@ def _at_exit() -> None:
     # Where no ``with`` block told how the run ended, the interpreter knows: it keeps
     # the exception that ended the main script, but also every one of a prompt.
     error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
-    for server in _remembered():
-        with contextlib.suppress(KeyboardInterrupt):
+    if "async_plot.net.session" not in sys.modules:
+        return
+    from .net import launch, session
+
+    # Tell all, then wait: the time that a view may take is for all of them together.
+    servers = _remembered()
+    for server in servers:
+        if server._session is not None and not (server._ended or server._inert):
+            with contextlib.suppress(KeyboardInterrupt):
+                server._session.tell(*session.outcome(error))
+    with contextlib.suppress(KeyboardInterrupt):
+        for server in servers:
             server._finish(error)
-    launch = sys.modules.get("async_plot.net.launch")
-    if launch is not None:
-        launch.release()
+        session.wait_for_abandoned()
+    launch.release()
 
 
 if hasattr(os, "register_at_fork"):

@@ -72,10 +72,10 @@ class Feed:
         Raises
         ------
         UnsupportedValueError
-            At the first call only: if an argument cannot be sent. Later such
-            frames are counted as refused, logged and shown.
+            Until a first call has succeeded: if an argument cannot be sent. Later
+            such frames are counted as refused, logged and shown.
         TypeError
-            At the first call only: if the arguments do not fit ``draw``.
+            Until a first call has succeeded: if the arguments do not fit ``draw``.
         """
         self._latest = args, kwargs
         self._count += 1
@@ -108,7 +108,6 @@ class Feed:
             # Starting is not watching, and costs what a process costs.
             started = time.thread_time()
         self._due = False
-        self._first = False
         # The count before the arguments: another thread, or a signal handler, may
         # call in between, and the end must not take these for its arguments.
         number = self._count
@@ -119,8 +118,10 @@ class Feed:
                 camera.check(args, kwargs)
             self._published.append(camera.take(number, args, kwargs))
             self._snapshot_number = number
+            self._first = False
         except Exception as error:  # of any argument's own reduction, or no memory
             if first:
+                self._due = True  # the next call is a first one again
                 raise
             self._refuse(error)
         self._wake()
@@ -181,6 +182,12 @@ class Feed:
         self._first = False
         self._due = False
         self._begin = self._wake = _nothing
+
+    def let_go(self) -> None:
+        """Keep nothing of the calculation's data: the run has ended."""
+        self._latest = None
+        self._camera = None
+        self._published.clear()
 
     def attach(self, wake: Callable[[], object]) -> None:
         """Tell whom to wake when there is a snapshot."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..wire.framing import printable
 from .runs import open_private
 
 __all__ = ["Launched", "code", "release"]
@@ -87,10 +88,12 @@ class Launched:
 
     def _last_line(self) -> str:
         try:
-            lines = self.log.read_text(errors="replace").strip().splitlines()
+            with open(self.log, "rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+                lines = file.read().decode(errors="replace").strip().splitlines()
         except OSError:
             return ""
-        return lines[-1][:300] if lines else ""
+        return printable(lines[-1][:300]) if lines else ""
 
 
 def release() -> None:

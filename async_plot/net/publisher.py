@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from ..errors import AsyncPlotError
 from ..wire import framing
 from ..wire.connection import Phase
+from ..wire.framing import printable
 from ..wire.messages import (
     Goodbye,
     Log,
@@ -28,6 +29,7 @@ from ..wire.messages import (
     Opened,
     Ready,
     Role,
+    RunState,
     State,
     Stats,
     Trouble,
@@ -134,6 +136,7 @@ class Publisher(threading.Thread):
         self.chronicle = Chronicle(self._wake)
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
+        self.awaited = False  # somebody waits for the viewer, and says if it ends
         self._ready = False  # the sockets are open, or could not be opened
         self._failure: Exception | None = None
         self._ending: Ending | None = None
@@ -145,6 +148,8 @@ class Publisher(threading.Thread):
         self._held = [_Held(feed, self._started_at) for feed in feeds]
         self._by_name = {held.name: held for held in self._held}
         self._scalars_at = 0.0
+        self._unkept = False  # it was said that there is no room for a record
+        self._behind = False  # some viewer was too busy for its scalars
         self._next_tick = 0.0
         self._charged = {id(feed): feed.spent for feed in feeds}
         self._kernel_seen = 0.0
@@ -232,7 +237,10 @@ class Publisher(threading.Thread):
                 self._end(self._ending)
         except Exception:
             # A defect here must not take the calculation along, nor stay unseen.
-            logger.exception("watching ended by an internal error")
+            with contextlib.suppress(Exception):
+                logger.exception("watching ended by an internal error")
+            with contextlib.suppress(OSError):
+                self._retire(RunState.LOST.value)
         finally:
             self._shut()
 
@@ -286,7 +294,7 @@ class Publisher(threading.Thread):
         until = self._next_tick
         mean = self._budget.spent / max(1, self.snapshots)
         peers = self.reception.peers
-        watched = bool(peers)
+        watched = any(peer.connection.phase is Phase.OPEN for peer in peers)
         for held in self._held:
             waiting = any(peer.credit.get(held.name) for peer in peers)
             if not held.feed.due:
@@ -342,7 +350,7 @@ class Publisher(threading.Thread):
             self.chronicle.add_record(
                 Log(time.time(), logging.WARNING, "async_plot", text)
             )
-            logger.warning("%s", text)
+            warn("%s", text)
 
     def _serve(self, held: _Held, newest: Snapshot, now: float) -> None:
         """Send the newest snapshot of a feed to the viewers that are ready for it."""
@@ -388,14 +396,15 @@ class Publisher(threading.Thread):
         elif isinstance(message, Trouble):
             if len(peer.troubles) >= TROUBLES:
                 return  # before it costs anything to look at it
-            text = printable(message.text[:TEXT])
+            text = printable(message.text[:TEXT], keep="\n\t")
             if text not in peer.troubles:
                 peer.troubles.add(text)
-                logger.warning(
-                    "viewer at %s, frame %d of plotter %r: %s",
+                which = printable(message.plotter[:100])
+                warn(
+                    "viewer at %s, frame %d%s: %s",
                     peer.address,
                     message.frame,
-                    printable(message.plotter[:100]),
+                    f" of plotter {which!r}" if which else "",
                     text,
                 )
         elif isinstance(message, Goodbye):
@@ -406,6 +415,8 @@ class Publisher(threading.Thread):
     def _tick(self, now: float) -> None:
         self._next_tick = now + TICK
         self.reception.tidy(now)
+        if self._behind:
+            self._share_scalars(now)
         for held in self._held:
             if held.feed.updates != held.told:
                 held.told = held.feed.updates
@@ -414,6 +425,8 @@ class Publisher(threading.Thread):
             self.process_ended = self.watch_process()
             if self.process_ended:
                 self.notice.ring()
+                if not (self.opened or self.awaited):
+                    warn("going on without a viewer: %s", self.process_ended)
 
     def _stats(self, held: _Held, now: float) -> Stats:
         return Stats(
@@ -433,10 +446,13 @@ class Publisher(threading.Thread):
     def _share_scalars(self, now: float) -> None:
         self._scalars_at = now + SCALARS_EVERY
         self.chronicle.absorb()
+        self._behind = False
         for peer in self.reception.proven():
-            if not peer.connection.mid_send:
-                self._queue_scalars(peer)
-                self.reception.flush(peer, now)
+            if peer.connection.mid_send:
+                self._behind = True
+                continue
+            self._queue_scalars(peer)
+            self.reception.flush(peer, now)
 
     def _queue_scalars(self, peer: Peer) -> None:
         for message in self.chronicle.scalars(peer.scalars):
@@ -479,24 +495,36 @@ class Publisher(threading.Thread):
             *(self._stats(held, now) for held in self._held),
             ending.state,
         ]
-        for peer in list(self.reception.peers):
-            if peer.connection.phase is not Phase.OPEN:
-                self.reception.drop(peer, "the run has ended")
-                continue
-            for name, snapshot in final.items():
-                if snapshot.number > peer.sent.get(name, 0):
-                    self.reception.send_frame(peer, snapshot, now)
-            for message in closing:
-                self.reception.put(peer, message)
-            self.reception.flush(peer, now)
-        frames = list(final.values())
-        frames += [snapshot for snapshot in ending.last if snapshot.mid_step]
-        parts: list[memoryview] = []
         told = [
             *self._introduction,
             *self.chronicle.tail(),
             *self.chronicle.scalars({}),
         ]
+        # How it ended is on disk before anything that may take long: the calculation
+        # waits for a while only, and takes this thread along when it leaves.
+        self._keep(told, [], closing)
+        for peer in list(self.reception.peers):
+            if peer.connection.phase is not Phase.OPEN:
+                self.reception.drop(peer, "the run has ended")
+                continue
+            peer.slow = True  # for the same reason, no sending waits for room
+            for name, snapshot in final.items():
+                if snapshot.number > peer.sent.get(name, 0):
+                    self.reception.send_frame(peer, snapshot, now)
+            self._queue_scalars(peer)
+            for message in closing:
+                self.reception.put(peer, message)
+            self.reception.flush(peer, now)
+        frames = [*final.values(), *(each for each in ending.last if each.mid_step)]
+        if frames:
+            self._keep(told, frames, closing)
+        self.reception.drain(ending.deadline)
+
+    def _keep(
+        self, told: list[Message], frames: list[Snapshot], closing: list[Message]
+    ) -> None:
+        """Write the record of what a late viewer is to be told."""
+        parts: list[memoryview] = []
         for message in told:
             parts += framing.encode(message)
         for snapshot in frames:
@@ -506,14 +534,17 @@ class Publisher(threading.Thread):
         try:
             self._store(parts)
         except (OSError, AsyncPlotError) as error:
-            logger.warning("the last frame is not kept on disk: %s", error)
-        self.reception.drain(ending.deadline)
+            if not self._unkept:
+                self._unkept = True
+                warn("the last frame is not kept on disk: %s", error)
 
     def _shut(self) -> None:
         if not self.discarded:
             for held in self._held:
                 held.feed.silence()
         self.reception.close()
+        for held in self._held:
+            held.newest = None
         self.bell.close()
         if self.abandoned and self._ending is not None:
             with contextlib.suppress(OSError):
@@ -524,9 +555,7 @@ class Publisher(threading.Thread):
             self.notice.close()
 
 
-def printable(text: str) -> str:
-    """A peer's text without control sequences, fit for a terminal."""
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-        for c in text
-    )
+def warn(text: str, *args: object) -> None:
+    """Log a warning; a handler of the user's that raises ends no watching."""
+    with contextlib.suppress(Exception):
+        logger.warning(text, *args)

@@ -67,6 +67,7 @@ class Reception:
         self.peers: list[Peer] = []
         self.traffic = Traffic()
         self._listener = listener
+        self._address = listener.getsockname()
         self._key = key
         self._greet = greet
         self._hear = hear
@@ -185,6 +186,9 @@ class Reception:
         peer.connection.phase = Phase.CLOSED
         with contextlib.suppress(KeyError, ValueError, OSError):
             self._selector.unregister(peer.sock)
+        # A forked child may hold a copy: closing ours alone would tell nobody.
+        with contextlib.suppress(OSError):
+            peer.sock.shutdown(socket.SHUT_RDWR)
         peer.sock.close()
         self._release(peer)
 
@@ -202,6 +206,7 @@ class Reception:
         """
         for sock in [self._listener, *(peer.sock for peer in self.peers)]:
             sock.close()
+        sockets.close_strays(self._address)
         # An epoll object is shared with the parent: it must be closed without
         # unregistering what the parent still waits for.
         selector = getattr(getattr(self, "_selector", None), "_selector", None)

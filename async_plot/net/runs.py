@@ -112,13 +112,22 @@ class Run:
 
 
 def home() -> Path:
-    """Directory of all run files: ``ASYNC_PLOT_HOME``, else the user's state."""
+    """Directory of all run files: ``ASYNC_PLOT_HOME``, else the user's state.
+
+    Raises
+    ------
+    OSError
+        If this user has no home.
+    """
     given = os.environ.get("ASYNC_PLOT_HOME")
     if given:
         return Path(given).absolute()
     import platformdirs
 
-    return Path(platformdirs.user_state_path("async_plot", appauthor=False))
+    try:
+        return Path(platformdirs.user_state_path("async_plot", appauthor=False))
+    except RuntimeError as error:  # neither HOME nor an entry for this user
+        raise OSError(str(error)) from None
 
 
 def hostname() -> str:
@@ -213,9 +222,10 @@ def create(name: str, address: tuple[str, int], key: bytes) -> tuple[Run, str]:
         key=key,
         state="running",
         birth=birth(os.getpid()),
-        directory=home() / hostname() / identity,
+        directory=Path(),
     )
     try:
+        run = replace(run, directory=home() / hostname() / identity)
         private_directory(private_directory(home()) / hostname())
         private_directory(run.directory)
         _write(run)
@@ -360,12 +370,14 @@ def find(name: str | os.PathLike[str] | None = None) -> Run:
     RunNotFoundError
         If there is none; the text lists those that there are.
     """
-    if name is not None and (os.sep in str(name) or Path(name).is_file()):
+    if name is not None and os.sep in str(name):
         return read(name)
     runs = list_runs()
     fitting = [r for r in runs if name is None or str(name) in (r.name, r.run)]
     if not fitting:
         fitting = [r for r in runs if r.run.startswith(str(name))]
+    if not fitting and name is not None and Path(name).is_file():
+        return read(name)
     if not fitting:
         known = ", ".join(sorted({r.name for r in runs if r.alive})) or "none"
         what = "no run" if name is None else f"no run named {str(name)!r}"
@@ -409,10 +421,30 @@ def process_exists(pid: int, born: int | None) -> bool:
     """Whether the process that was born then is still there."""
     if born is not None:
         return birth(pid) == born
+    if sys.platform == "win32":
+        return _exists_on_windows(pid)
     try:
-        os.kill(pid, 0) if sys.platform != "win32" else None
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
         pass
     return True
+
+
+def _exists_on_windows(pid: int) -> bool:
+    # There `os.kill` would end the process. 0x1000 asks for no more than to look,
+    # and 259 is the exit code of a process that still runs.
+    import ctypes
+
+    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009 - only there
+    handle = kernel.OpenProcess(0x1000, False, pid)
+    if not handle:
+        return False
+    code = ctypes.c_ulong()
+    try:
+        return bool(kernel.GetExitCodeProcess(handle, ctypes.byref(code))) and (
+            code.value == 259
+        )
+    finally:
+        kernel.CloseHandle(handle)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .feed import Feed
     from .snapshot import Snapshot
 
-__all__ = ["Session", "is_shortage", "outcome"]
+__all__ = ["Session", "is_shortage", "outcome", "wait_for_abandoned"]
 
 # Seconds that a view may hold up the end of a calculation: half a second is promised,
 # and waking up, closing and writing the files takes its part of it.
@@ -72,6 +72,7 @@ class Session:
         self._pickled = pickled
         self._overhead = overhead
         self._on_exit = on_exit
+        self._deadline = 0.0
 
     # -- start -----------------------------------------------------------------
 
@@ -120,11 +121,13 @@ class Session:
         """Wait until a figure is open; afterwards the calculation goes on anyway."""
         publisher = self.publisher
         assert publisher is not None
+        publisher.awaited = True
         deadline = time.monotonic() + seconds
         while not publisher.opened and not publisher.done:
             ended = publisher.process_ended
             left = deadline - time.monotonic()
             if ended or left <= 0:
+                publisher.awaited = bool(ended)  # what comes later is said later
                 why = ended or f"no figure was open after {seconds:g} s"
                 logger.warning("going on without a viewer: %s", why)
                 return
@@ -133,19 +136,26 @@ class Session:
 
     # -- end -------------------------------------------------------------------
 
-    def finish(self, state: RunState, text: str) -> None:
-        """Say the last word, and wait a little until all viewers have it.
+    def tell(self, state: RunState, text: str) -> None:
+        """Say the last word; a second one is not heard.
 
         The last frame is that of the last call if the run has finished; after an
         interrupt or a failure its arguments are kept beside the last whole one.
         """
         publisher = self.publisher
         assert publisher is not None
-        deadline = time.monotonic() + EXIT_DELAY
         if not publisher.ending:
+            self._deadline = time.monotonic() + EXIT_DELAY
             last = self._last_snapshots(clean=state is RunState.FINISHED)
             said = State(state.value, text, time.time())
-            publisher.finish(Ending(said, deadline, last))
+            publisher.finish(Ending(said, self._deadline, last))
+
+    def finish(self, state: RunState, text: str) -> None:
+        """Say the last word, and wait a little until all viewers have it."""
+        publisher = self.publisher
+        assert publisher is not None
+        self.tell(state, text)
+        deadline = self._deadline
         try:
             while not publisher.done and (left := deadline - time.monotonic()) > 0:
                 publisher.notice.wait(left)
@@ -176,6 +186,8 @@ class Session:
         last = self._last_snapshots(clean=True)
         remains = [feed.remains() for feed in self._feeds.values()]
         publisher.abandoned = True
+        _abandoned[:] = [each for each in _abandoned if not each.done]
+        _abandoned.append(publisher)
         publisher.finish(Ending(state, deadline, last, remains))
         if self.launched is not None:
             self.launched.let_go()
@@ -267,6 +279,18 @@ class Session:
     def _last_snapshots(self, *, clean: bool) -> list[Snapshot]:
         made = [feed.last_snapshot(clean=clean) for feed in self._feeds.values()]
         return [snapshot for snapshot in made if snapshot is not None]
+
+
+# Threads that end a run without being waited for. At the exit of the interpreter
+# they are, since they would die in the middle of it.
+_abandoned: list[Publisher] = []
+
+
+def wait_for_abandoned() -> None:
+    """Wait a little for the ends that nobody waited for."""
+    deadline = time.monotonic() + EXIT_DELAY
+    while any(not each.done for each in _abandoned) and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 def is_shortage(error: BaseException) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import os
 import socket
+import stat
 import struct
 import sys
 
 __all__ = [
     "ListenError",
+    "close_strays",
     "dial",
     "is_loopback",
     "listen",
@@ -89,6 +92,38 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def close_strays(address: tuple[object, ...]) -> None:
+    """Close this process's copies of connections to a listener of another process.
+
+    The fork may have come when a thread had accepted a connection and no object
+    held it yet; that thread is not here, and the descriptor is.
+
+    Parameters
+    ----------
+    address : tuple
+        What the listener's ``getsockname`` gives.
+    """
+    try:
+        numbers = [int(name) for name in os.listdir("/dev/fd")]
+    except (OSError, ValueError):
+        return
+    for number in numbers:
+        try:
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            sock = socket.socket(fileno=number)
+        except OSError:
+            continue
+        try:
+            ours = sock.getsockname() == address
+        except OSError:
+            ours = False
+        if ours:
+            sock.close()
+        else:
+            sock.detach()
 
 
 def tune(sock: socket.socket) -> None:

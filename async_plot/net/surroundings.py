@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import logging
 import os
@@ -42,12 +43,26 @@ def toolkit() -> str:
         ("PySide2.QtWidgets", "QtAgg"),
         ("_tkinter", "TkAgg"),
     ):
-        try:
-            if importlib.util.find_spec(module) is not None:
-                return backend
-        except (ImportError, ValueError):
-            continue
+        if _installed(module):
+            return backend
     return ""
+
+
+def _installed(module: str) -> bool:
+    """Whether a module is there, without importing the package around it.
+
+    `importlib.util.find_spec` would, and no GUI toolkit may be loaded into a
+    calculation: they install hooks, and an interrupt inside ends the process.
+    """
+    package, _, name = module.partition(".")
+    try:
+        spec = importlib.util.find_spec(package)
+        if spec is None or not name:
+            return spec is not None
+        places = list(spec.submodule_search_locations or ())
+        return importlib.machinery.PathFinder.find_spec(module, places) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def secondary() -> str:

@@ -206,6 +206,8 @@ class _Drawer:
             self._client.say(Trouble(failure.plotter, failure.frame, failure.text))
 
     def _save(self) -> None:
+        if self._told and not any(p.shown for p in self._painters.values()):
+            return  # no plotter has drawn: that is no picture of the run
         if self._picture is not None:
             self._picture.write({name: p.figures for name, p in self._painters.items()})
 

@@ -262,7 +262,8 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
     if state.state == RunState.LOST.value:
         reason = _one_line(state.state_text) or "the calculation left no word"
         # What the run's last words do not explain, the failure of a plotter may.
-        return "warning", f"{reason}; this is its last frame", "", ""
+        seen = "this is its last frame" if state.shown else "no frame of it came"
+        return "warning", f"{reason}; {seen}", "", ""
     recent = state.failure and now - state.failure_at < 30.0
     if state.failure and (recent or state.failure_at >= state.log_at):
         title = state.failure_title

@@ -221,6 +221,7 @@ class _Window:
     def _closed(self, event: Any) -> None:
         if self._strip is not None and event.canvas.manager is self._strip.manager:
             self._strip = None
+        self._shown_windows.discard(id(event.canvas.figure))
         # Later: its painter, which takes the figure out, may hear of it after us.
         self._toolkit.later(0, self._quit_if_alone)
 
@@ -397,6 +398,7 @@ class _Window:
     def _overdue(self) -> None:
         """Repaint the strip while a drawing goes on; called by the alarm."""
         if self._strip is not None:
+            self._take_events()  # how the run stands does not wait for a plotter
             self._strip.refresh(self._state, now=True)
 
     def _hung(self, number: int, seconds: float, stack: str) -> None:

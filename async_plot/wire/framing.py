@@ -23,7 +23,15 @@ import msgpack
 from ..errors import MessageTooLargeError, ProtocolError
 from .messages import FROM_CALCULATION, FROM_VIEWER, Memory, Message
 
-__all__ = ["Limits", "Reader", "describe", "describe_size", "encode", "head"]
+__all__ = [
+    "Limits",
+    "Reader",
+    "describe",
+    "describe_size",
+    "encode",
+    "head",
+    "printable",
+]
 
 _PREFIX = struct.Struct("!IHBB")
 _STAGE = 65536  # bytes; what a small message arrives in together with its kin
@@ -261,7 +269,7 @@ def describe(message: Message) -> str:
     for key in ("plotter", "number", "state", "view", "reason", "frame", "name"):
         value = getattr(message, key, None)
         if value not in (None, ""):
-            parts.append(f"#{value}" if key == "number" else _printable(str(value)))
+            parts.append(f"#{value}" if key == "number" else printable(str(value)[:80]))
     buffers = getattr(message, "buffers", None)
     if buffers:
         size = sum(len(_bytes(b)) for b in buffers)
@@ -269,9 +277,18 @@ def describe(message: Message) -> str:
     return " ".join(parts)
 
 
-def _printable(text: str) -> str:
+def printable(text: str, keep: str = "") -> str:
+    """Text without control sequences, fit for a terminal.
+
+    Parameters
+    ----------
+    text : str
+        Somebody else's.
+    keep : str
+        Control characters that may stay, e.g. line ends.
+    """
     return "".join(
-        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80]
+        c if c.isprintable() or c in keep else "\N{REPLACEMENT CHARACTER}" for c in text
     )
 
 
