@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
+import os
 import subprocess
 import sys
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -64,35 +64,46 @@ def test_other_systems_have_a_display_but_over_ssh(
 @pytest.mark.parametrize(
     ("installed", "backend"),
     [
-        ({"PySide6.QtWidgets", "_tkinter"}, "QtAgg"),
-        ({"PyQt5.QtWidgets"}, "QtAgg"),
-        ({"_tkinter"}, "TkAgg"),
-        (set(), ""),
+        (["PySide6/QtWidgets.py", "_tkinter.py"], "QtAgg"),
+        (["PyQt5/QtWidgets.py"], "QtAgg"),
+        (["PyQt6/__init__.py", "_tkinter.py"], "TkAgg"),  # without its widgets
+        (["_tkinter.py"], "TkAgg"),
+        ([], ""),
     ],
 )
 def test_the_first_toolkit_found_is_taken_without_importing_it(
-    installed: set[str], backend: str, monkeypatch: pytest.MonkeyPatch
+    installed: list[str], backend: str, tmp_path: Path
 ) -> None:
-    """A parent package that is missing, or broken, counts as missing."""
-
-    def find(name: str) -> Any:
-        if name in installed:
-            return object()
-        if name.startswith("PyQt6"):
-            raise ModuleNotFoundError(name)
-        if name.startswith("PySide2"):
-            raise ValueError(name)
-        return None
-
-    monkeypatch.setattr(importlib.util, "find_spec", find)
-    assert surroundings.toolkit() == backend
+    """Not even the package around it: each of these would end the process."""
+    for file in installed:
+        path = tmp_path / "packages" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for made in {path, path.parent / "__init__.py"} - {
+            tmp_path / "packages" / "__init__.py"
+        }:
+            made.write_text("raise SystemExit('imported')")
+    (tmp_path / "packages").mkdir(exist_ok=True)
+    code = (
+        "import sys, json, platform, importlib.machinery, importlib.util, logging;"
+        "from async_plot.net import surroundings;"
+        f"sys.path[:] = [{str(tmp_path / 'packages')!r}];"
+        "print(surroundings.toolkit())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(surroundings.__file__).parents[2])},
+    )
+    assert done.stdout == backend + "\n", done.stderr
 
 
 def test_looking_for_a_toolkit_loads_none() -> None:
     """It is asked for in the calculation, which needs none."""
     code = (
         "import sys; from async_plot.net import surroundings; surroundings.toolkit();"
-        "print([m for m in sys.modules if m.endswith('QtWidgets') or m == '_tkinter'])"
+        "print([m for m in sys.modules if m.startswith(('PySide', 'PyQt', '_tkinter',"
+        "'shiboken'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
