@@ -357,8 +357,10 @@ class _Unpacker:
 
     def _ext(self, code: int, data: bytes) -> Any:
         if code == _ARRAY:
-            descr, shape, fortran, where = msgpack.unpackb(data)
-            return self._array(descr, shape, fortran, where)
+            if len(data) > _SHORT:  # it holds the array's memory itself
+                descr, shape, fortran, where = msgpack.unpackb(data)
+                return self._array(tuple(shape), _dtype(descr), fortran, where)
+            return self._array(*_array_like(data))
         if code == _TUPLE:
             return tuple(self.unpack(data))
         if code == _SCALAR:
@@ -408,14 +410,20 @@ class _Unpacker:
         return self._buffers[number]
 
     def _array(
-        self, descr: Any, shape: Any, fortran: Any, where: Any
+        self, shape: tuple[Any, ...], dtype: np.dtype[Any], fortran: Any, where: Any
     ) -> np.ndarray[Any, Any]:
-        return np.ndarray(
-            tuple(shape),
-            _dtype(descr),
-            buffer=self._buffer(where),
-            order="F" if fortran else "C",
-        )
+        order: Literal["C", "F"] = "F" if fortran else "C"
+        return np.ndarray(shape, dtype, buffer=self._buffer(where), order=order)
+
+
+_SHORT = 256  # bytes of a description that is worth remembering
+
+
+@functools.lru_cache(maxsize=256)
+def _array_like(data: bytes) -> tuple[tuple[Any, ...], np.dtype[Any], Any, Any]:
+    """What an array's description says; frames of one run mostly look the same."""
+    descr, shape, fortran, where = msgpack.unpackb(data)
+    return tuple(shape), _dtype(descr), fortran, where
 
 
 def _dtype(descr: Any) -> np.dtype[Any]:

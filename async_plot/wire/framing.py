@@ -176,6 +176,11 @@ class Reader:
             return messages
         start = 0
         while start < count:
+            if self._sizes is None and not self._filled:
+                end = self._read_whole(start, count, messages)
+                if end > start:
+                    start = end
+                    continue
             step = min(count - start, len(self._target) - self._filled)
             end = self._filled + step
             self._target[self._filled : end] = self._stage[start : start + step]
@@ -212,6 +217,40 @@ class Reader:
                 continue
             self._finish(messages)
 
+    def _read_whole(self, start: int, count: int, messages: list[Message]) -> int:
+        """Read a message that lies in the stage from end to end, in few steps.
+
+        Returns
+        -------
+        int
+            Where it ends; `start` if it is not all there, or anything about it is
+            unusual: then it is read in parts, which also says what is wrong.
+        """
+        stage, table = self._stage, start + _PREFIX.size
+        if table > count:
+            return start
+        header, buffers, self._code, zero = _PREFIX.unpack_from(stage, start)
+        begin: int = table + 8 * buffers
+        end: int = begin + header
+        limits = self._limits
+        if zero or not 0 < header <= limits.header or buffers > limits.buffers:
+            return start
+        if end > count:
+            return start
+        sizes = struct.unpack_from(f"!{buffers}Q", stage, table)
+        total = sum(sizes)
+        if total > limits.memory or end + total > count:
+            return start
+        self._header = bytes(stage[begin:end])
+        for size in sizes:
+            memory = self._take(size)
+            if size:
+                memoryview(memory)[:] = stage[end : end + size]
+            self._buffers.append(memory)
+            end += size
+        self._finish(messages)
+        return end
+
     def _read_prefix(self) -> None:
         header, buffers, self._code, zero = _PREFIX.unpack(self._target)
         if zero:
@@ -235,13 +274,15 @@ class Reader:
 
     def _next_buffer(self) -> None:
         assert self._sizes is not None
-        size = self._sizes[len(self._buffers)]
-        try:
-            memory = self._allocate(size)
-        except MemoryError:
-            raise ProtocolError(f"no memory for a buffer of {size} bytes") from None
+        memory = self._take(self._sizes[len(self._buffers)])
         self._buffers.append(memory)
         self._start(memory)
+
+    def _take(self, size: int) -> Memory:
+        try:
+            return self._allocate(size)
+        except MemoryError:
+            raise ProtocolError(f"no memory for a buffer of {size} bytes") from None
 
     def _start(self, memory: Memory) -> None:
         self._target = memoryview(memory)
