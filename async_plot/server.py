@@ -48,8 +48,9 @@ class Statistics:
         Frames that could not be sent, because of their arguments.
     overhead : float
         Share of the time since the start that watching cost: the processor time of
-        calls that did more than count, and that of the background thread while it
-        kept Python from running. Dimensionless.
+        calls that took a snapshot, and that of the background thread while it kept
+        Python from running. What ``log`` does in the calculation's own thread, some
+        microseconds a call, is not in it. Dimensionless.
     kernel_time : float
         Processor seconds of copying to sockets. They run beside the calculation
         and are not charged to it.
@@ -120,6 +121,10 @@ class Server(Feed):
     Notes
     -----
     With ``ASYNC_PLOT=off`` in the environment all of it does nothing.
+
+    A run that is not ended by ``with`` or `close` ends with the interpreter, and is
+    told as failed or interrupted if an exception ended the script. Python does not
+    tell of ``sys.exit(1)`` then: only ``with`` sees that.
 
     Examples
     --------

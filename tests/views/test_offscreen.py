@@ -175,7 +175,7 @@ def test_a_draw_that_raises_is_told_and_the_next_frame_is_tried(
 
 
 def test_frames_are_asked_for_at_the_given_rate() -> None:
-    """Ten a second are ten a second, whatever could be drawn."""
+    """Ten a second are ten a second; what a slow first drawing lost is caught up."""
     import time
 
     times: list[float] = []
@@ -185,12 +185,12 @@ def test_frames_are_asked_for_at_the_given_rate() -> None:
             server,
             lambda: (
                 (len(drawing.drawn) > len(times) and times.append(time.monotonic()))
-                or len(times) >= 8
+                or len(times) >= 12
             ),
             X,
         )
     drawing.end()
-    assert times[-1] - times[0] > 0.6
+    assert times[-1] - times[0] > 0.7
 
 
 @pytest.mark.parametrize(
