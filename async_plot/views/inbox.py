@@ -29,9 +29,13 @@ from ..wire.messages import (
     Welcome,
 )
 
-__all__ = ["Inbox"]
+__all__ = ["QUICK", "Inbox"]
 
 _LOGS = 1000  # records that wait for a view that is busy
+
+# Seconds; while a drawing shorter than this goes on, the next frame may come already:
+# it is then as old as one drawing takes.
+QUICK = 0.05
 
 
 class Inbox:

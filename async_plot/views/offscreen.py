@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..client import Client
 from ..wire.messages import Frame, Opened, RunState, State, Trouble, Welcome
 from .figure import Failure, Painter, load
-from .inbox import Inbox
+from .inbox import QUICK, Inbox
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,6 +99,7 @@ class _Drawer:
         self._painters: dict[str, Painter] = {}
         self._numbers: dict[str, int] = {}
         self._wanting: set[str] = set()  # plotters that can take one more frame
+        self._costs: dict[str, float] = {}  # seconds of the last drawing
         self._next_at: dict[str, float] = {}  # from when on they may ask for it
         self._introduced = False
         self._extended = 0  # how often the histories had changed when drawn last
@@ -172,12 +173,19 @@ class _Drawer:
         name, started = painter.name, time.monotonic()
         on_grid = self._next_at.get(name, 0.0) + self._interval
         self._next_at[name] = max(on_grid, started + self._interval / 2)
+        # As in a window: the next frame comes while this one is drawn, if that is
+        # soon done, and the drawing never waits.
+        early = self._interval < self._costs.get(name, 0.0) < QUICK
+        if early:
+            self._client.ready(name, self._numbers.get(name, 0))
         failure = painter.draw(frame)
+        self._costs[name] = time.monotonic() - started
         if failure is not None:
             self._tell(failure)
         else:
             self._numbers[name] = frame.number
-        self._wanting.add(name)
+        if not early:
+            self._wanting.add(name)
         if self._picture is not None:
             self._picture.changed = True
         if self._on_drawn is not None:

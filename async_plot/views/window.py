@@ -29,7 +29,7 @@ from ..wire.messages import (
 )
 from . import toolkits
 from .figure import Failure, Painter, load
-from .inbox import Inbox
+from .inbox import QUICK, Inbox
 from .overdue import Alarm, Watchdog
 from .strip import StripState
 from .stripcanvas import StripCanvas
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 STRIP_EVERY = 0.25  # seconds between two drawings of the strip
-QUICK = 0.02  # seconds; a drawing shorter than this may be one behind the newest frame
 _TROUBLES = 100  # different tracebacks that are told to the calculation
 
 
