@@ -20,6 +20,27 @@ __all__ = ["BENCHMARKS", "main"]
 
 HERE = Path(__file__).resolve().parent
 TABLES = ROOT / "docs" / "performance_tables.rst"
+README = ROOT / "README.rst"
+BEGIN, END = ".. measured table: begin", ".. measured table: end"
+# What of each table stands in the README, by a part of the row's name.
+TELLING = {
+    "hotpath": ("update(x, y), no", "one call"),
+    "snapshot": ("no viewer",),
+    "slowdown": ("pure Python loop",),
+    "suspended": ("suspended",),
+    "latency": (
+        "async_plot: 100 points, loop sleeps",
+        "raw TCP: 100 points, loop sleeps",
+        "copied: 100 points, loop sleeps",
+        "pickled: 100 points, loop sleeps",
+        "async_plot: 16 MiB, loop sleeps",
+        "raw TCP: 16 MiB, loop sleeps",
+        "copied: 16 MiB, loop sleeps",
+    ),
+    "frames": ("per second",),
+    "viewers": ("100 viewers",),
+    "imports": ("import",),
+}
 RESULTS = HERE / "results.json"
 LIMIT = 600  # seconds of one benchmark
 # File -> title of its table, in the order of the tables.
@@ -122,17 +143,44 @@ def _write(facts: dict[str, str], rows: dict[str, list[Row]]) -> None:
             "     - Reached",
         ]
         for item in group:
-            row = Row(**item)  # type: ignore[arg-type]
-            ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
-            mark = {True: "yes", False: "**no**", None: ""}[row.reached]
-            lines.append(f"   * - {_cell(row.what)}")
-            lines += [
-                f"     - {cell}".rstrip()
-                for cell in (_cell(row.target), _cell(row.measured), ratio, mark)
-            ]
+            lines += _line(Row(**item))  # type: ignore[arg-type]
         lines.append("")
     TABLES.write_text("\n".join(lines))
-    print(f"wrote {TABLES} and {RESULTS}")
+    _write_readme(kept)
+    print(f"wrote {TABLES}, {RESULTS} and the table of {README}")
+
+
+def _line(row: Row) -> list[str]:
+    ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+    mark = {True: "yes", False: "**no**", None: ""}[row.reached]
+    cells = (_cell(row.target), _cell(row.measured), ratio, mark)
+    return [
+        f"   * - {_cell(row.what)}",
+        *(f"     - {cell}".rstrip() for cell in cells),
+    ]
+
+
+def _write_readme(kept: dict[str, list[dict[str, object]]]) -> None:
+    """Put the rows that tell most into the README, between its two marks."""
+    table = [("what", "measured", "ratio", "must reach", "reached")]
+    for name, group in kept.items():
+        for item in group:
+            row = Row(**item)  # type: ignore[arg-type]
+            if any(part in row.what for part in TELLING.get(name, ())):
+                ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+                mark = {True: "yes", False: "no", None: ""}[row.reached]
+                cells = (row.what, row.measured, ratio, row.target, mark)
+                table.append(tuple(_cell(cell) for cell in cells))
+    widths = [max(len(line[k]) for line in table) for k in range(len(table[0]))]
+    rule = "  ".join("=" * width for width in widths)
+    text = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+        for line in table
+    ]
+    lines = [BEGIN, "", rule, text[0], rule, *text[1:], rule, "", END]
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(before + "\n".join(lines) + after)
 
 
 def _told(name: str) -> bool:
