@@ -143,8 +143,7 @@ class Session:
         interrupt or a failure its arguments are kept beside the last whole one.
         """
         publisher = self.publisher
-        assert publisher is not None
-        if not publisher.ending:
+        if publisher is not None and not publisher.ending:
             self._deadline = time.monotonic() + EXIT_DELAY
             last = self._last_snapshots(clean=state is RunState.FINISHED)
             said = State(state.value, text, time.time())
