@@ -7,28 +7,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from . import __version__
+from .commands import ENDED_SHOWN, INTERRUPTED, MISUSE, NOT_FOUND, Misuse
 from .errors import AsyncPlotError, PlotterError, RunNotFoundError
 
-if TYPE_CHECKING:
-    from .net.runs import Run
-
-__all__ = ["load_plotter", "main", "parser"]
-
-NOT_FOUND, MISUSE, INTERRUPTED = 1, 2, 130  # exit statuses beside 0
-ENDED_SHOWN = 10  # ended runs that ``runs`` lists without --all
-
-
-class Misuse(Exception):
-    """The command cannot be carried out as it was given; the text says what can."""
+__all__ = ["main", "parser"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,175 +149,32 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def load_plotter(text: str) -> type:
-    """Load a class as ``--plotter`` names it.
-
-    Parameters
-    ----------
-    text : str
-        ``"file.py:Class"``.
-
-    Returns
-    -------
-    type
-
-    Raises
-    ------
-    PlotterError
-        If the class does not draw.
-    """
-    file, separator, name = text.rpartition(":")
-    if not separator or not file or not name:
-        raise Misuse(f"--plotter is FILE.py:CLASS, not {text!r}")
-    path = Path(file)
-    if not path.is_file():
-        raise Misuse(f"there is no file {file}")
-    import runpy
-
-    from .net.feed import check_plotter
-
-    # What the file imports stands beside it, as when it is run.
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        names = runpy.run_path(str(path), run_name=path.stem)
-    except Exception as error:  # the file is the user's
-        raise Misuse(f"{file} cannot be loaded: {error!r}") from error
-    if name not in names:
-        raise Misuse(f"there is no class {name} in {file}")
-    check_plotter(names[name])
-    loaded: type = names[name]
-    return loaded
-
-
 # -- commands ----------------------------------------------------------------------
 
 
 def _demo(options: argparse.Namespace) -> int:
     from . import demo
-    from .net import surroundings
+    from .commands import need_window, set_up_debug
 
     if options.view == "window":
-        _need_window(surroundings, "or leave out --view for a picture")
-    _debug()
+        need_window("or leave out --view for a picture")
+    set_up_debug()
     return demo.run(options.seconds, view=options.view, save=options.save)
 
 
 def _view(options: argparse.Namespace) -> int:
-    from .net import surroundings
+    from .commands import view
 
-    if options.save is None:
-        _need_window(surroundings, "or draw into a file: --save FILE.png")
-    plotter = load_plotter(options.plotter) if options.plotter else None
-    _debug()
-    from .client import Client
-
-    client = Client(options.run)
-    if options.save is not None:
-        from .views import offscreen
-
-        begun = time.time()
-        drawn = offscreen.run(
-            client, plotter=plotter, save=options.save, max_rate=options.max_rate
-        )
-        if not drawn and not _written(options.save, begun):
-            print("async-plot: the run left nothing to draw", file=sys.stderr)
-            return NOT_FOUND
-        return 0
-    from .views import window
-
-    return window.show(client, plotter=plotter, max_rate=options.max_rate)
+    return view.run(options)
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from .net import runs
-    from .wire.framing import printable
+    from .commands import runs
 
-    found = runs.list_runs()
-    alive = [run for run in found if run.alive]
-    ended = [run for run in found if not run.alive]
-    shown = alive + (ended if options.all else ended[:ENDED_SHOWN])
-    now = time.time()
-    if options.json:
-        print(json.dumps([_described(run) for run in shown], indent=1))
-        return 0
-    if not shown:
-        print(f"no run of this user on {runs.hostname()}", file=sys.stderr)
-        return 0
-    rows = [("NAME", "STATE", "PID", "STARTED", "AGE", "ADDRESS")]
-    for run in shown:
-        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
-        rows.append(
-            (
-                printable(run.name),
-                _state(run),
-                str(run.pid),
-                started,
-                _age(now - run.started),
-                "{}:{}".format(*run.address) if run.alive and run.address else "-",
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
-    if len(ended) > ENDED_SHOWN and not options.all:
-        print(f"and {len(ended) - ENDED_SHOWN} that ended before: --all")
-    return 0
+    return runs.run(options)
 
 
 # -- private -----------------------------------------------------------------------
-
-
-def _need_window(surroundings: Any, otherwise: str) -> None:
-    if not surroundings.display():
-        raise Misuse(f"there is no display; set DISPLAY, {otherwise}")
-    if not surroundings.toolkit():
-        raise Misuse(
-            "no GUI toolkit is installed; pip install 'async_plot[window]', "
-            f"{otherwise}"
-        )
-
-
-def _written(picture: Path, since: float) -> bool:
-    """Whether that picture, or one of several figures, was written since then."""
-    files = picture.parent.glob(f"{picture.stem}*{picture.suffix}")
-    # The clock of files ticks some hundred times a second only.
-    return any(file.stat().st_mtime > since - 0.02 for file in files)
-
-
-def _debug() -> None:
-    from .net import surroundings
-
-    surroundings.set_up_debug()
-
-
-def _described(run: Run) -> dict[str, Any]:
-    """What programs are told of a run. Its key is not among it."""
-    return {
-        "name": run.name,
-        "run": run.run,
-        "state": _state(run),
-        "pid": run.pid,
-        "host": run.host,
-        "python": run.python,
-        "started": run.started,
-        "address": list(run.address) if run.alive and run.address else None,
-        "connection_file": str(run.connection_file),
-    }
-
-
-def _state(run: Run) -> str:
-    """State as it is: a run whose process is gone without a word is lost."""
-    return "lost" if run.address is not None and not run.alive else run.state
-
-
-def _age(seconds: float) -> str:
-    """Two units at most, as a person would say it."""
-    left = max(0, int(seconds))
-    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60)):
-        if left >= size:
-            return f"{left // size}{unit} {left % size // part}{smaller}"
-    return f"{left // 60}m {left % 60}s" if left >= 60 else f"{left}s"
 
 
 def _positive(text: str) -> float:

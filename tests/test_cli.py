@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from async_plot import Server, __version__, cli
+from async_plot import Server, __version__, cli, commands
 from async_plot.net import runs, surroundings
 
 from .helpers import ROOT, eventually, run_script, start_script
@@ -174,14 +174,14 @@ def test_old_runs_are_listed_on_demand(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Only the last ended runs are listed, unless all are asked for."""
-    for index in range(cli.ENDED_SHOWN + 2):
+    for index in range(commands.ENDED_SHOWN + 2):
         ended_run(f"run{index}", index)
     assert cli.main(["runs"]) == 0
     lines = said(capsys)[0].splitlines()
-    assert len(lines) == cli.ENDED_SHOWN + 2
+    assert len(lines) == commands.ENDED_SHOWN + 2
     assert "2 that ended before" in lines[-1]
     assert cli.main(["runs", "--all"]) == 0
-    assert len(said(capsys)[0].splitlines()) == cli.ENDED_SHOWN + 3
+    assert len(said(capsys)[0].splitlines()) == commands.ENDED_SHOWN + 3
 
 
 def test_a_name_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

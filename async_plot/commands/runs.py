@@ -1,0 +1,86 @@
+"""``async-plot runs``: the runs of this user on this machine, as a table or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..net import runs
+from ..wire.framing import printable
+from . import ENDED_SHOWN
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..net.runs import Run
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the runs."""
+    found = runs.list_runs()
+    alive = [each for each in found if each.alive]
+    ended = [each for each in found if not each.alive]
+    shown = alive + (ended if options.all else ended[:ENDED_SHOWN])
+    now = time.time()
+    if options.json:
+        print(json.dumps([_described(run) for run in shown], indent=1))
+        return 0
+    if not shown:
+        print(f"no run of this user on {runs.hostname()}", file=sys.stderr)
+        return 0
+    rows = [("NAME", "STATE", "PID", "STARTED", "AGE", "ADDRESS")]
+    for run in shown:
+        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
+        rows.append(
+            (
+                printable(run.name),
+                _state(run),
+                str(run.pid),
+                started,
+                _age(now - run.started),
+                "{}:{}".format(*run.address) if run.alive and run.address else "-",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    if len(ended) > ENDED_SHOWN and not options.all:
+        print(f"and {len(ended) - ENDED_SHOWN} that ended before: --all")
+    return 0
+
+
+# -- private -----------------------------------------------------------------------
+
+
+def _described(run: Run) -> dict[str, Any]:
+    """What programs are told of a run. Its key is not among it."""
+    return {
+        "name": run.name,
+        "run": run.run,
+        "state": _state(run),
+        "pid": run.pid,
+        "host": run.host,
+        "python": run.python,
+        "started": run.started,
+        "address": list(run.address) if run.alive and run.address else None,
+        "connection_file": str(run.connection_file),
+    }
+
+
+def _state(run: Run) -> str:
+    """State as it is: a run whose process is gone without a word is lost."""
+    return "lost" if run.address is not None and not run.alive else run.state
+
+
+def _age(seconds: float) -> str:
+    """Two units at most, as a person would say it."""
+    left = max(0, int(seconds))
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60)):
+        if left >= size:
+            return f"{left // size}{unit} {left % size // part}{smaller}"
+    return f"{left // 60}m {left % 60}s" if left >= 60 else f"{left}s"
