@@ -30,6 +30,7 @@ __all__ = [
     "Role",
     "RunState",
     "Scalars",
+    "Stalled",
     "State",
     "Stats",
     "Trouble",
@@ -287,6 +288,29 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stalled:
+    """The calculation gives no sign of life, or does so again. Kept lane.
+
+    Attributes
+    ----------
+    seconds : float
+        How long it has given none, or had given none when it went on.
+    since : float
+        Its last sign of life, seconds since the epoch.
+    text : str
+        Where it is, in one line; then the stacks of all threads. Empty: it goes
+        on again.
+    """
+
+    code: ClassVar[int] = 11
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    seconds: float
+    since: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A viewer's credit: it can take one more frame. Kept lane.
 
@@ -368,6 +392,7 @@ FROM_CALCULATION = (
     Log,
     Scalars,
     Missed,
+    Stalled,
 )
 FROM_VIEWER = (Ready, Opened, Trouble, Goodbye)
 
@@ -380,6 +405,7 @@ Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Log,
     Scalars,
     Missed,
+    Stalled,
     Ready,
     Opened,
     Trouble,

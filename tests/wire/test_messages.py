@@ -30,6 +30,7 @@ CODES = {
     "Log": 6,
     "Scalars": 7,
     "Missed": 8,
+    "Stalled": 11,
     "Ready": 16,
     "Opened": 17,
     "Trouble": 18,
