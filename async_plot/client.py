@@ -28,6 +28,7 @@ from .wire.framing import describe
 from .wire.handshake import Dialling
 from .wire.messages import (
     Goodbye,
+    Log,
     Message,
     Ready,
     Right,
@@ -143,6 +144,7 @@ class Client:
         self._memory = _Memory()
         self._closed = False
         self._ended = False  # the run has said its last word
+        self._heard = 0  # number of the newest log record
 
     def __iter__(self) -> Iterator[ReceivedFrame]:
         given: dict[str, int] = {}
@@ -166,7 +168,8 @@ class Client:
 
         Frames come only after `ready` has asked for them. When the connection is
         lost, a `State` ``"lost"`` is given; if the run can be reached again, a new
-        `Welcome` follows, else this ends.
+        `Welcome` follows, else this ends. A log record comes once, whatever the run
+        repeats to a viewer that connects again.
 
         Raises
         ------
@@ -312,11 +315,21 @@ class Client:
         """Yield messages, and note what they say of the run."""
         for message in incoming:
             _log(">", message)
+            if self._repeats(message):
+                continue
             if isinstance(message, Welcome):
                 self.welcome = message
             if isinstance(message, State) and message.state != RunState.RUNNING.value:
                 self._ended = True
             yield message
+
+    def _repeats(self, message: Message) -> bool:
+        """Whether this log record was told before a cut."""
+        if not isinstance(message, Log) or not message.number:
+            return False
+        known = message.number <= self._heard
+        self._heard = max(self._heard, message.number)
+        return known
 
     def _flush(self) -> None:
         connection, sock = self._connection, self._sock
@@ -353,7 +366,8 @@ class Client:
         for message in kept:
             if isinstance(message, Welcome):
                 self.welcome = message
-            yield message
+            if not self._repeats(message):
+                yield message
         if any(isinstance(message, State) for message in kept):
             return
         if self.run.address is None:  # it ended, though its record was not written

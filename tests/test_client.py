@@ -21,7 +21,7 @@ from async_plot.client import Client, decode_frame
 from async_plot.errors import HandshakeError, ProtocolError, RunNotFoundError
 from async_plot.net import runs
 from async_plot.server import Server
-from async_plot.wire.messages import Frame, State, Welcome
+from async_plot.wire.messages import Frame, Log, State, Welcome
 
 from .faults.support import Messages, Watcher
 from .helpers import eventually, start_script
@@ -257,6 +257,28 @@ def test_a_cut_connection_is_made_again(relayed: tuple[Server, Relay, Path]) -> 
         assert states == ["lost"] * 4 + ["finished"]
         assert all("connecting again" in s.text for s in messages.of(State)[:4])
         assert len(messages.of(Welcome)) == 5
+
+
+def test_a_log_record_comes_once(relayed: tuple[Server, Relay, Path]) -> None:
+    """Though whoever connects is told the newest ones, and the record holds them."""
+    server, relay, file = relayed
+    logger = logging.getLogger("told.once")
+    logger.propagate = False
+    logger.addHandler(handler := server.handler())
+    try:
+        with Messages(file) as messages:
+            server.update(1)
+            for number in range(1, 5):
+                logger.warning("record %d", number)
+                eventually(lambda n=number: len(messages.of(Log)) >= n)
+                relay.cut()
+                eventually(lambda n=number: len(messages.of(Welcome)) > n)
+            server.close()
+            messages.join()
+            texts = [record.text for record in messages.of(Log)]
+        assert texts == [f"record {number}" for number in range(1, 5)]
+    finally:
+        logger.removeHandler(handler)
 
 
 def test_the_record_follows_when_the_end_was_missed() -> None:

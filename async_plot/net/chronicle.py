@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ..wire.messages import Log, Message, Scalars
 from .scalars import History
@@ -37,6 +38,7 @@ class Chronicle:
         self._records: deque[Log] = deque()
         self._lost = 0  # points and records that did not fit; approximate
         self._seen = 0
+        self._told = 0  # log records numbered so far
         self._histories: dict[str, History] = {}
         self._tail: deque[Log] = deque(maxlen=TAIL)
 
@@ -83,17 +85,19 @@ class Chronicle:
                 history.append(self._seen if step is None else step, value)
 
     def new_records(self) -> Iterator[Log]:
-        """Records that wait, each once; they are kept for late viewers."""
+        """Records that wait, numbered, each once; they are kept for late viewers."""
         while self._records:
-            record = self._records.popleft()
-            self._tail.append(record)
-            yield record
+            yield self._numbered(self._records.popleft())
         if self._lost:
             lost, self._lost = self._lost, 0
             text = f"{lost} log records or points of scalars came too fast and are lost"
-            record = Log(time.time(), logging.WARNING, "async_plot", text)
-            self._tail.append(record)
-            yield record
+            yield self._numbered(Log(time.time(), logging.WARNING, "async_plot", text))
+
+    def _numbered(self, record: Log) -> Log:
+        self._told += 1
+        record = replace(record, number=self._told)
+        self._tail.append(record)
+        return record
 
     def tail(self) -> list[Message]:
         """The newest records, for a viewer that comes now."""

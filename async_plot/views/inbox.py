@@ -28,6 +28,7 @@ from ..wire.messages import (
     Stats,
     Welcome,
 )
+from .absence import Absence, Cuts
 
 __all__ = ["QUICK", "Inbox"]
 
@@ -64,8 +65,9 @@ class Inbox:
         Every logged scalar.
     extended : int
         How often `histories` changed.
-    events : deque of Message
-        `Welcome`, `State` and `Missed`, in their order.
+    events : deque of Message or Absence
+        `Welcome`, `State` and `Missed`, in their order; after a cut, an `Absence`
+        as soon as it is known what passed meanwhile.
     ended : bool
         Nothing will come any more.
     error : Exception or None
@@ -82,9 +84,10 @@ class Inbox:
         self.logs: deque[Log] = deque(maxlen=_LOGS)
         self.histories: dict[str, tuple[Any, Any]] = {}
         self.extended = 0
-        self.events: deque[Message] = deque()
+        self.events: deque[Message | Absence] = deque()
         self.ended = False
         self.error: Exception | None = None
+        self._cuts = Cuts()
         self._rung = False
         self._reading, self._writing = socket.socketpair()
         self._reading.setblocking(False)
@@ -166,6 +169,9 @@ class Inbox:
             if isinstance(message, Welcome):
                 self.welcome = message
             self.events.append(message)
+        absence = self._cuts.hear(message, time.monotonic())
+        if absence is not None:
+            self.events.append(absence)
 
     def _extend(self, message: Scalars) -> None:
         steps, values = (

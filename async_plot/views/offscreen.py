@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..client import Client
 from ..wire.messages import Frame, Opened, RunState, State, Trouble, Welcome
+from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
 
@@ -152,6 +153,8 @@ class _Drawer:
                 if self._introduced:  # connected again
                     self._introduce()
                 self._introduced = True
+            elif isinstance(message, Absence):
+                print(f"async_plot: {message}", flush=True)
             elif isinstance(message, State) and message.state == RunState.LOST.value:
                 print(f"async_plot: the run is lost: {message.text}", flush=True)
         for name, painter in self._painters.items():

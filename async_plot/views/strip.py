@@ -62,7 +62,10 @@ class StripState:
     log, log_level, log_at : str, int, float
         The newest log record, its level, when it came.
     missed : int
-        Log records and the like that were too many for this viewer.
+        Log records and the like that were too many for this viewer, or passed while
+        it was cut off.
+    absence, absence_at : str, float
+        What passed during the newest cut, and when that was over.
     drawing, drawing_since : int, float
         Frame that is being drawn, 0 if none, and since when.
     scalars : dict of {str: (steps, values)}
@@ -92,6 +95,8 @@ class StripState:
     log_level: int = 20
     log_at: float = 0.0
     missed: int = 0
+    absence: str = ""
+    absence_at: float = 0.0
     drawing: int = 0
     drawing_since: float = 0.0
     scalars: dict[str, tuple[Any, Any]] = field(default_factory=dict)
@@ -270,6 +275,8 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
         return "alarm", _one_line(title), title, state.failure
     if state.mid_step:
         return "warning", "this frame may be from the middle of a step", "", ""
+    if state.absence and now - state.absence_at < 30.0:
+        return "warning", state.absence, "", ""
     if state.log:
         kind = (
             "alarm"

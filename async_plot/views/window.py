@@ -28,6 +28,7 @@ from ..wire.messages import (
     Welcome,
 )
 from . import toolkits
+from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
 from .overdue import Alarm, Watchdog
@@ -266,6 +267,10 @@ class _Window:
             message = inbox.events.popleft()
             if isinstance(message, Missed):
                 state.missed += message.count
+            elif isinstance(message, Absence):
+                state.missed += message.records
+                state.absence, state.absence_at = str(message), time.monotonic()
+                print(f"async_plot: {message}", flush=True)
             elif isinstance(message, State):
                 state.state, state.state_text = message.state, message.text
                 state.ended_at = time.monotonic()

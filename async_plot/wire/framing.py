@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import msgpack
@@ -361,7 +361,8 @@ def _check(header: int, sizes: list[int], limits: Limits) -> None:
 def _decode(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
     """Make a message of its parts; each field must have the type it declares.
 
-    Fields that a later version appended are passed over.
+    Fields that a later version appended are passed over; those that an earlier one
+    did not have yet get their default.
     """
     try:
         values = msgpack.unpackb(
@@ -370,8 +371,9 @@ def _decode(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
     except Exception as error:  # msgpack raises a dozen unrelated classes
         raise ProtocolError(f"header of {kind.__name__}: {error!r}") from None
     checks = _HEADERS[kind]
-    if type(values) is not list or len(values) < len(checks):
+    if type(values) is not list or len(values) < _REQUIRED[kind]:
         raise ProtocolError(f"header of {kind.__name__} lacks fields")
+    values += _DEFAULTS[kind][len(values) - _REQUIRED[kind] :]
     del values[len(checks) :]
     for value, (name, declared, fits) in zip(values, checks):
         if not fits(value):
@@ -410,6 +412,16 @@ _HEADERS: dict[type[Any], list[tuple[str, str, Callable[[Any], bool]]]] = {
     ]
     for kind in (*FROM_CALCULATION, *FROM_VIEWER)
 }
+# Fields that were appended to a message later, and what they are where they lack.
+_DEFAULTS: dict[type[Any], list[Any]] = {
+    kind: [
+        item.default
+        for item in fields(kind)
+        if item.name != "buffers" and item.default is not MISSING
+    ]
+    for kind in _HEADERS
+}
+_REQUIRED = {kind: len(_HEADERS[kind]) - len(_DEFAULTS[kind]) for kind in _HEADERS}
 _WITH_BUFFERS = {
     kind for kind in _HEADERS if any(item.name == "buffers" for item in fields(kind))
 }

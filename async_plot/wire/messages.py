@@ -238,6 +238,9 @@ class Log:
         Level number of `logging`.
     name, text : str
         Logger and formatted message.
+    number : int
+        Which of the run's records, from 1; 0 if its writer counts none. A viewer
+        that connects again is told the newest ones once more, and knows them by it.
     """
 
     code: ClassVar[int] = 6
@@ -247,6 +250,7 @@ class Log:
     level: int
     name: str
     text: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,3 +87,15 @@ def test_late_viewers_get_the_newest_records() -> None:
     tail = told.tail()
     assert len(tail) == chronicle.TAIL
     assert isinstance(tail[-1], Log) and tail[-1].text == "499"
+
+
+def test_records_are_numbered() -> None:
+    """From 1, those that tell of a loss included, for those who connect again."""
+    told = Chronicle(lambda: None)
+    told.add_record(Log(0.0, 20, "a", "one"))
+    told._lost = 3
+    told.add_record(Log(0.0, 20, "a", "two"))
+    assert [record.number for record in told.new_records()] == [1, 2, 3]
+    told.add_record(Log(0.0, 20, "a", "three"))
+    assert [record.number for record in told.new_records()] == [4]
+    assert [getattr(record, "number", 0) for record in told.tail()] == [1, 2, 3, 4]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from async_plot.views.absence import Absence
 from async_plot.views.inbox import Inbox
 from async_plot.wire.messages import (
     Frame,
@@ -100,6 +101,17 @@ def test_histories_are_extended_or_replaced(inbox: Inbox) -> None:
     say(inbox, Scalars("e", True, points(9)))
     assert inbox.histories["e"][1].tolist() == [9]
     assert before.tolist() == [1, 2]
+
+
+def test_after_a_cut_it_tells_what_passed(inbox: Inbox) -> None:
+    """Once the run has said how far it is."""
+    counts = [Stats(name, n, 0, 0, 0.0, 0.0, 1) for name, n in (("a", 9), ("b", 2))]
+    say(inbox, WELCOME, *counts, State("lost", "", 0.0), WELCOME, counts[0])
+    assert not any(isinstance(event, Absence) for event in inbox.events)
+    say(inbox, Stats("b", 5, 0, 0, 0.0, 0.0, 1))
+    absence = inbox.events[-1]
+    assert isinstance(absence, Absence)
+    assert (absence.updates, absence.records) == (3, 0)
 
 
 def test_it_is_ready_when_every_plotter_is_known(inbox: Inbox) -> None:

@@ -324,8 +324,10 @@ def test_on_exit_close_closes_the_window(
     assert calculation.wait_viewer_gone() == 0
 
 
-def test_a_cut_connection_is_mended(calculate: Start, screen: Screen) -> None:
-    """The viewer connects again by itself, and frames go on."""
+def test_a_cut_connection_is_mended(
+    calculate: Start, screen: Screen, home: Path
+) -> None:
+    """The viewer connects again by itself, says what it missed, and frames go on."""
     calculation = calculate("QtAgg")
     calculation.do("server.update(x, x)")
     calculation.wait_shown(1)
@@ -344,6 +346,7 @@ def test_a_cut_connection_is_mended(calculate: Start, screen: Screen) -> None:
     calculation.do("server.update(x, x)")
     calculation.wait_shown(2)
     screen.wait_for(screen.window("run"), PILLS["running"])
+    eventually(lambda: "s without connection: nothing was missed" in log_of(home))
 
 
 @pytest.mark.parametrize("option", ["--pylab", "--pylab=qt", "--matplotlib=qt"])

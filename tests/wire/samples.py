@@ -58,7 +58,7 @@ SAMPLES: dict[type[Any], Message] = {
     Frame: Frame("", 41, 2.5, False, b"\x92\x90\x80", [b"abcd", b"", b"xy"]),
     Stats: Stats("", 1000, 10, 0, 0.25, 4.0, 1),
     State: State("failed", "Traceback", 3.0),
-    Log: Log(1.0, 30, "lib", "said \ud800"),
+    Log: Log(1.0, 30, "lib", "said \ud800", 4),
     Scalars: Scalars("loss", True, [b"12345678", b"abcdefgh"]),
     Missed: Missed(3),
     Stalled: Stalled(35.0, 1.5, "in step"),

@@ -69,11 +69,11 @@ GOLDEN = {
     b"\x05"
     b"\x00"
     b"\x93\xa6failed\xa9Traceback\xcb@\x08\x00\x00\x00\x00\x00\x00",
-    Log: b"\x00\x00\x00\x18"
+    Log: b"\x00\x00\x00\x19"
     b"\x00\x00"
     b"\x06"
     b"\x00"
-    b"\x94\xcb?\xf0\x00\x00\x00\x00\x00\x00\x1e\xa3lib\xa8said \xed\xa0\x80",
+    b"\x95\xcb?\xf0\x00\x00\x00\x00\x00\x00\x1e\xa3lib\xa8said \xed\xa0\x80\x04",
     Scalars: b"\x00\x00\x00\x07"
     b"\x00\x02"
     b"\x07"
@@ -320,6 +320,16 @@ def test_missing_fields_are_refused(kind):
     """A header with fewer fields than the message has is no such message."""
     with pytest.raises(ProtocolError, match="lacks fields"):
         feed(reader_for(kind), message_of(kind.code, []))
+
+
+def test_a_field_that_an_older_end_lacks_gets_its_default():
+    """Whoever numbers no log records can still be understood."""
+    old = message_of(Log.code, [1.0, 30, "lib", "said"])
+    [message] = feed(reader_for(Log), old)
+    assert message == Log(1.0, 30, "lib", "said", 0)
+    short = message_of(Log.code, [1.0, 30, "lib"])
+    with pytest.raises(ProtocolError, match="lacks fields"):
+        feed(reader_for(Log), short)
 
 
 WRONG = {
