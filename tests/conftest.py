@@ -17,9 +17,9 @@ import pytest
 
 from async_plot.net import surroundings
 
-from .helpers import Deadline, processes
+from .helpers import AMPLE, Deadline, processes
 
-LEAK_WAIT = 5.0  # seconds that something may take to go away after a test
+LEAK_WAIT = 30.0  # seconds that something may take to go away after a test
 
 _CLEARED = (
     "ASYNC_PLOT",
@@ -103,13 +103,13 @@ def xvfb() -> Iterator[str]:
         )
         os.close(writing)
         try:
-            ready, _, _ = select.select([answer], [], [], 30)
+            ready, _, _ = select.select([answer], [], [], AMPLE)
             number = answer.readline().strip() if ready else ""
             assert number, "Xvfb did not start"
             yield f":{number}"
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(AMPLE)
 
 
 def _held() -> set[tuple[object, ...]]:

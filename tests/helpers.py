@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 
 __all__ = [
+    "AMPLE",
     "ROOT",
     "Deadline",
+    "best_of",
     "end_processes",
     "eventually",
     "processes",
@@ -25,6 +27,10 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Seconds after which a step hangs. It costs nothing where things work, and a machine
+# that is shared may stand still for some seconds at any moment.
+AMPLE = 60.0
 
 T = TypeVar("T")
 
@@ -59,7 +65,7 @@ class Deadline:
 
 
 def eventually(
-    predicate: Callable[[], T], seconds: float = 10.0, *, what: str = ""
+    predicate: Callable[[], T], seconds: float = AMPLE, *, what: str = ""
 ) -> T:
     """Poll until `predicate` gives something true, and return that.
 
@@ -67,7 +73,7 @@ def eventually(
     ----------
     predicate : callable
         Called without arguments, every few milliseconds.
-    seconds : float, default: 10
+    seconds : float, default: AMPLE
         After which the test fails.
     what : str, optional
         What is waited for, for the message of the failure.
@@ -81,6 +87,27 @@ def eventually(
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
     return value
+
+
+def best_of(tries: Iterable[float], limit: float) -> None:
+    """Fail unless one of a few tries stays below the limit.
+
+    What else goes on in the machine makes a try longer and never shorter; so the
+    quickest one tells what the code needs. No more are made than that takes.
+
+    Parameters
+    ----------
+    tries : iterable of float
+        Measures when it is iterated over; seconds.
+    limit : float
+        Seconds.
+    """
+    took = []
+    for seconds in tries:
+        if seconds < limit:
+            return
+        took.append(round(seconds, 3))
+    raise AssertionError(f"none of {took} s is below {limit:g} s")
 
 
 # -- scripts -----------------------------------------------------------------------
@@ -144,7 +171,11 @@ def start_script(
 
 
 def run_script(
-    source: str, *argv: str, timeout: float = 60.0, check: bool = True, **options: Any
+    source: str,
+    *argv: str,
+    timeout: float = 2 * AMPLE,
+    check: bool = True,
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run a script to its end; the test fails if it fails or takes too long.
 
@@ -152,7 +183,7 @@ def run_script(
     ----------
     source, *argv, **options
         As for `start_script`.
-    timeout : float, default: 60
+    timeout : float, default: 2 * AMPLE
         Seconds.
     check : bool, default: True
         Whether another exit status than 0 fails the test.
@@ -192,7 +223,7 @@ def processes() -> list[psutil.Process]:
     return found
 
 
-def end_processes(seconds: float = 10.0) -> None:
+def end_processes(seconds: float = AMPLE) -> None:
     """End whatever `processes` finds, such as windows that stay open after a run."""
     found = processes()
     for process in found:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .helpers import AMPLE
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 EXPECTED = {
     "frames",
@@ -25,7 +27,7 @@ def run(name, *options):
         [sys.executable, str(BENCHMARKS / f"{name}.py"), *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=AMPLE,
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 from async_plot import Server, __version__, cli, commands
 from async_plot.net import runs, surroundings
 
-from .helpers import ROOT, eventually, run_script, start_script
+from .helpers import AMPLE, ROOT, eventually, run_script, start_script
 
 DRAWS = """
 class Marks:
@@ -92,7 +92,7 @@ def test_the_module_is_the_command() -> None:
         [sys.executable, "-m", "async_plot", "--version"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=AMPLE,
         check=True,
         cwd=ROOT,
     )
@@ -321,7 +321,7 @@ def test_debug_prints_one_line_for_each_message(tmp_path: Path) -> None:
             )
             key = runs.read(server.connection_file).key
             server.close()
-            err = viewer.communicate(timeout=30)[1]
+            err = viewer.communicate(timeout=AMPLE)[1]
     assert viewer.returncode == 0
     assert "> frame" in err and "> welcome" in err and "< ready" in err
     assert "a secret text" not in err and key.hex() not in err
@@ -341,7 +341,7 @@ def test_ctrl_c_ends_a_view_quietly(tmp_path: Path) -> None:
                 lambda: any(each.shown for each in server.viewers), 30, what="a frame"
             )
             viewer.send_signal(signal.SIGINT)
-            out, err = viewer.communicate(timeout=30)
+            out, err = viewer.communicate(timeout=AMPLE)
         assert "Traceback" not in out + err
         assert viewer.returncode in (0, 130)
         server.update(2)

@@ -24,7 +24,7 @@ from async_plot.server import Server
 from async_plot.wire.messages import Frame, Log, State, Welcome
 
 from .faults.support import Messages, Watcher
-from .helpers import eventually, start_script
+from .helpers import AMPLE, eventually, start_script
 
 
 class Drawn:
@@ -64,12 +64,14 @@ def test_a_run_that_is_not_there_is_named_with_those_that_are() -> None:
 def test_frames_come_newest_first_and_end_with_the_run() -> None:
     """Each once, in order, with number, time and what was given."""
     with Server(view=None, overhead=1) as server:
-        seen = []
+        seen: list[Any] = []
         done = threading.Event()
 
         def calculate() -> None:
-            for i in range(1, 500):
+            for i in itertools.count(1):
                 server.update(i, np.full(10, i), k=str(i))
+                if len(seen) >= 10:
+                    break
                 time.sleep(0.001)
             server.close()
             done.set()
@@ -79,17 +81,17 @@ def test_frames_come_newest_first_and_end_with_the_run() -> None:
         for frame in Client(server):
             seen.append(frame)
             time.sleep(0.02)  # a slow consumer
-        thread.join(10)
+        thread.join(AMPLE)
         assert done.is_set()
     numbers = [frame.number for frame in seen]
     assert numbers == sorted(set(numbers))
-    assert 5 < len(numbers) < 100
-    assert numbers[-1] == 499
+    assert len(numbers) < server.updates / 2
+    assert numbers[-1] == server.updates
     for frame in seen:
         assert frame.args[0] == frame.number
         assert frame.args[1].tolist() == [frame.number] * 10
         assert frame.kwargs == {"k": str(frame.number)}
-        assert abs(frame.time - time.time()) < 30
+        assert abs(frame.time - time.time()) < AMPLE
         assert frame.plotter == "" and not frame.mid_step
         frame.args[1][0] = -1  # the frame is the consumer's own
 
@@ -135,8 +137,8 @@ def test_closing_from_another_thread_ends_the_iteration() -> None:
         thread.start()
         eventually(lambda: server.viewers)
         client.close("enough")
-        assert ended.wait(5)
-        thread.join(5)
+        assert ended.wait(AMPLE)
+        thread.join(AMPLE)
         eventually(lambda: not server.viewers)
 
 
@@ -214,7 +216,7 @@ class Relay:
         self.listener.close()
         self.cut()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(AMPLE)
         for sock in self.sockets:
             sock.close()
 
@@ -312,7 +314,7 @@ with Server(view=None) as server:
             watcher.wait_for(1)
             eventually(lambda: messages.of(Frame))
             process.kill()
-            process.wait(10)
+            process.wait(AMPLE)
             watcher.join()
             messages.join()
             assert [frame.args for frame in watcher.frames] == [("last",)]

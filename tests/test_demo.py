@@ -15,7 +15,14 @@ from matplotlib.figure import Figure
 from async_plot.demo import DoubleSlit, Wave, summary
 from async_plot.server import Statistics
 
-from .helpers import end_processes, eventually, processes, run_script, start_script
+from .helpers import (
+    AMPLE,
+    end_processes,
+    eventually,
+    processes,
+    run_script,
+    start_script,
+)
 
 RUN = "from async_plot.cli import main\nimport sys\nsys.exit(main())\n"
 
@@ -159,7 +166,7 @@ def test_the_line_names_trouble_instead_of_a_picture() -> None:
 
 def test_without_a_display_the_demo_draws_a_picture(tmp_path: Path) -> None:
     """Headless, the last frame of the run is drawn into a file by another process."""
-    done = run_script(RUN, "demo", "--seconds", "3", timeout=90)
+    done = run_script(RUN, "demo", "--seconds", "3")
     assert done.stderr == ""
     (line,) = done.stdout.splitlines()
     assert line.endswith("the last one is in async-plot-demo.png")
@@ -172,7 +179,7 @@ def test_without_a_display_the_demo_draws_a_picture(tmp_path: Path) -> None:
 def test_with_a_display_the_demo_opens_a_window(xvfb: str) -> None:
     """With a display, frames are shown in a window, which stays open at the end."""
     env = {"DISPLAY": xvfb}
-    done = run_script(RUN, "demo", "--seconds", "2", env=env, timeout=90)
+    done = run_script(RUN, "demo", "--seconds", "2", env=env)
     (line,) = done.stdout.splitlines()
     assert int(line.split()[0]) >= 2 and "watching cost" in line
     assert "png" not in line
@@ -183,7 +190,7 @@ def test_with_a_display_the_demo_opens_a_window(xvfb: str) -> None:
 def test_a_window_that_does_not_open_becomes_a_picture(xvfb: str) -> None:
     """Where a toolkit is installed but does not work, the picture is drawn instead."""
     env = {"DISPLAY": xvfb, "QT_QPA_PLATFORM": "nonsense"}
-    done = run_script(RUN, "demo", "--seconds", "1", env=env, timeout=90)
+    done = run_script(RUN, "demo", "--seconds", "1", env=env)
     assert "going on without a viewer" in done.stderr
     assert done.stdout.strip().endswith("the last one is in async-plot-demo.png")
 
@@ -200,19 +207,19 @@ def test_ctrl_c_in_the_demo_leaves_cleanly(tmp_path: Path) -> None:
                 for run in runs.list_runs()
             )
 
-        eventually(running, 30, what="the run")
-        eventually(lambda: len(processes()) >= 2, 30, what="the viewer")
+        eventually(running, what="the run")
+        eventually(lambda: len(processes()) >= 2, what="the viewer")
         os.kill(demo.pid, signal.SIGINT)
-        out, err = demo.communicate(timeout=60)
+        out, err = demo.communicate(timeout=AMPLE)
     assert demo.returncode == 130
     assert err == "" and out.startswith("interrupted") and len(out.splitlines()) == 1
-    eventually(lambda: not processes(), 10, what="the end of the viewer")
+    eventually(lambda: not processes(), what="the end of the viewer")
 
 
 def test_a_viewer_that_fails_is_reported(tmp_path: Path) -> None:
     """If the picture cannot be written, the demo says so and ends with status 1."""
     target = str(tmp_path / "absent" / "x.png")
     arguments = ["demo", "--seconds", "1", "--save", target]
-    done = run_script(RUN, *arguments, timeout=90, check=False)
+    done = run_script(RUN, *arguments, check=False)
     assert done.returncode == 1
     assert "the viewer ended with 1" in done.stdout and target not in done.stdout

@@ -12,7 +12,7 @@ from matplotlib import image
 from async_plot import Server, cli
 from async_plot.net import runs
 
-from .helpers import ROOT, eventually, processes, run_script
+from .helpers import AMPLE, ROOT, eventually, processes, run_script
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 READER = "08_read_frames.py"
@@ -48,12 +48,12 @@ def test_an_example_runs_and_its_last_frame_can_be_drawn(
         str(STEPS.get(path.name, 200)),
         name=path.name,
         env={"PATH": bin_first},
-        timeout=90,
+        timeout=2 * AMPLE,
     )
     assert not [
         line for line in done.stderr.splitlines() if "async-plot view" not in line
     ]
-    eventually(lambda: not processes(), 60, what="the end of the viewer")
+    eventually(lambda: not processes(), what="the end of the viewer")
     (run,) = runs.list_runs()
     assert run.state == "finished"
     assert cli.main(["view", run.run, "--save", str(tmp_path / "picture.png")]) == 0

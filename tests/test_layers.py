@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import ROOT
+from .helpers import AMPLE, ROOT
 
 PACKAGE = ROOT / "async_plot"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -170,7 +170,7 @@ def test_importing_loads_nothing_big(statement: str, absent: list[str]) -> None:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=AMPLE,
         check=True,
         cwd=ROOT,
     )

@@ -24,7 +24,7 @@ from async_plot.wire.connection import Connection, Phase
 from async_plot.wire.handshake import Dialling
 from async_plot.wire.messages import Message, Right, Role
 
-from ..helpers import Deadline, eventually
+from ..helpers import AMPLE, Deadline, eventually
 
 __all__ = [
     "Calculation",
@@ -58,7 +58,7 @@ class Calculation:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(10)
+        self._thread.join(AMPLE)
         self.server.close()
         assert self.error is None
 
@@ -85,7 +85,7 @@ class Calculation:
         """See that no peer is held any more."""
         eventually(lambda: self.peers == [], what="no peer held")
 
-    def serves(self, seconds: float = 10.0) -> float:
+    def serves(self, seconds: float = AMPLE) -> float:
         """See that it goes on, and that a good viewer is served. Returns how soon."""
         before = self.server.stats.updates
         began = time.monotonic()
@@ -146,8 +146,8 @@ class Canary:
 @contextlib.contextmanager
 def dial(calculation: Calculation) -> Iterator[socket.socket]:
     """Connect as anybody can."""
-    with socket.create_connection(calculation.address, 10) as sock:
-        sock.settimeout(10)
+    with socket.create_connection(calculation.address, AMPLE) as sock:
+        sock.settimeout(AMPLE)
         yield sock
 
 
@@ -161,7 +161,7 @@ def hear(sock: socket.socket, count: int) -> bytes:
     return heard
 
 
-def cut(sock: socket.socket, seconds: float = 10.0) -> bytes:
+def cut(sock: socket.socket, seconds: float = AMPLE) -> bytes:
     """Wait until the other end hangs up; return what it said before."""
     said = b""
     deadline = Deadline(seconds)
@@ -194,7 +194,7 @@ class Intruder:
     ) -> None:
         key = calculation.run.key
         assert key is not None
-        self.sock = socket.create_connection(calculation.address, 10)
+        self.sock = socket.create_connection(calculation.address, AMPLE)
         self.connection = Connection(
             Dialling(handshake.derive(key, right), role, right)
         )
@@ -218,7 +218,7 @@ class Intruder:
 
     def hear(self) -> list[Message]:
         """Receive once, and send what the handshake asks for."""
-        self.sock.settimeout(10)
+        self.sock.settimeout(AMPLE)
         count = self.sock.recv_into(self.connection.get_buffer())
         if not count:
             raise ConnectionResetError("cut")
@@ -233,7 +233,7 @@ class Intruder:
         with contextlib.suppress(ConnectionError):
             self.sock.sendall(data)
 
-    def is_cut(self, seconds: float = 10.0) -> None:
+    def is_cut(self, seconds: float = AMPLE) -> None:
         """Wait until the calculation hangs up."""
         cut(self.sock, seconds)
 
@@ -276,7 +276,7 @@ class _Listener:
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(AMPLE)
             assert not thread.is_alive()
 
     def _accept(self) -> None:
@@ -345,9 +345,9 @@ class Relay(_Listener):
         self.down = b""
 
     def _handle(self, sock: socket.socket) -> None:
-        with socket.create_connection(self._target, 10) as far:
+        with socket.create_connection(self._target, AMPLE) as far:
             while True:
-                ready, _, _ = select.select([sock, far], [], [], 10)
+                ready, _, _ = select.select([sock, far], [], [], AMPLE)
                 if not ready:
                     return
                 if far in ready:

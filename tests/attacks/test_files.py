@@ -367,10 +367,10 @@ def test_launched_viewer_imports_nothing_of_the_working_directory(tmp_path):
         "import sys\n"
         "from async_plot import Server\n"
         "command = [sys.executable, '-c']\n"
-        "with Server(client_cmd=command, wait_for_client=60) as server:\n"
+        "with Server(client_cmd=command, wait_for_client=120) as server:\n"
         "    server.update([1, 2], [3, 4])\n"
         "    print([viewer.view for viewer in server.viewers])\n"
     )
-    done = run_script(source, cwd=hostile, timeout=90)
+    done = run_script(source, cwd=hostile)
     assert "off-screen" in done.stdout, done.stderr
     assert not canary.exists()

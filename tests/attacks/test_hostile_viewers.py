@@ -27,7 +27,7 @@ from async_plot.wire.messages import (
     Welcome,
 )
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 from ..wire.samples import SAMPLES, stream
 from .support import Calculation, Canary, Intruder, memory
 
@@ -188,7 +188,7 @@ def test_flood_of_ready_is_one_credit():
         finally:
             with contextlib.suppress(OSError):
                 intruder.sock.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(AMPLE)
         assert over.is_set()
         calculation.serves()
 

@@ -20,7 +20,7 @@ from async_plot.wire.connection import Connection
 from async_plot.wire.handshake import Dialled, Dialling, derive, new_key
 from async_plot.wire.messages import Right, Role
 
-from ..helpers import eventually, processes, start_script
+from ..helpers import AMPLE, eventually, processes, start_script
 from .support import Calculation, Intruder, Squatter, run_at
 
 SCRIPT = """
@@ -36,7 +36,7 @@ class Mine:
         raise RuntimeError("no")
 
 logging.basicConfig(level=logging.DEBUG)
-with Server(Mine, client_cmd=[sys.executable, "-c"], wait_for_client=60) as server:
+with Server(Mine, client_cmd=[sys.executable, "-c"], wait_for_client=120) as server:
     server.update(1)
     print(server, repr(server), server.viewers, server.stats, flush=True)
     subprocess.run([sys.executable, "-c", "import os; print(dict(os.environ))"])
@@ -99,7 +99,7 @@ def test_launched_viewer_and_children_do_not_show_the_key(home):
                 assert text
                 assert not holds(text, run.key)
         eventually(lambda: "no" in run.client_log.read_text(), what="its trouble")
-        out, err = process.communicate("\n", timeout=30)
+        out, err = process.communicate("\n", timeout=AMPLE)
     told = "".join(said) + out + err + run.client_log.read_text()
     assert "the calculation's own" in err  # the traceback
     assert "< " in err and "> " in err  # the debug log
@@ -225,6 +225,6 @@ def test_collected_server_leaves_no_key_in_its_files(home):
     thread = server._session.publisher
     del server
     gc.collect()
-    thread.join(10)
+    thread.join(AMPLE)
     eventually(lambda: runs.read(path).key is None, what="a void key")
     assert key.hex() not in path.read_text()

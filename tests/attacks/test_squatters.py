@@ -18,7 +18,7 @@ from async_plot.wire import framing, handshake
 from async_plot.wire.handshake import Dialled, derive
 from async_plot.wire.messages import Frame, PlotterCode, Right, Welcome
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 from ..wire.samples import SAMPLES
 from .support import Calculation, Canary, Relay, Squatter, hear, run_at
 
@@ -188,7 +188,7 @@ def test_silent_squatter_is_left_and_tried_again(monkeypatch):
             eventually(lambda: squatter.dials >= 2, what="another try")
         finally:
             client.close()
-            thread.join(10)
+            thread.join(AMPLE)
         assert over.is_set()
         assert got == []
         assert squatter.heard == b""
@@ -218,13 +218,13 @@ def test_slow_squatter_is_left_at_the_same_deadline(monkeypatch):
             assert time.monotonic() - began >= 0.3
         finally:
             client.close()
-            thread.join(10)
+            thread.join(AMPLE)
         assert not thread.is_alive()
 
 
 def test_viewer_reflected_to_itself_gets_nowhere(tmp_path):
     """Two viewers joined by a squatter do not take each other for a calculation."""
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=AMPLE)
     proofs = []
 
     def mirror(sock):
@@ -248,7 +248,7 @@ def test_viewer_reflected_to_itself_gets_nowhere(tmp_path):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(AMPLE)
         assert len(errors) == 2
 
 

@@ -15,7 +15,7 @@ import psutil
 from async_plot.client import Client
 from async_plot.wire.messages import Message
 
-from ..helpers import ROOT, eventually
+from ..helpers import AMPLE, ROOT, eventually
 
 __all__ = ["FAKE_VIEWER", "Messages", "ProcessViewer", "Watcher"]
 
@@ -86,11 +86,11 @@ class Watcher:
         """Number of the newest frame."""
         return self.frames[-1].number if self.frames else 0
 
-    def wait_for(self, number: int, seconds: float = 10.0) -> None:
+    def wait_for(self, number: int, seconds: float = AMPLE) -> None:
         """Wait for a frame of at least that number."""
         eventually(lambda: self.newest >= number, seconds, what=f"frame {number}")
 
-    def join(self, seconds: float = 10.0) -> None:
+    def join(self, seconds: float = AMPLE) -> None:
         """Wait for the end of the run."""
         self.thread.join(seconds)
         assert not self.thread.is_alive(), "the client did not end"
@@ -102,7 +102,7 @@ class Watcher:
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
-        self.thread.join(10)
+        self.thread.join(AMPLE)
         assert not self.thread.is_alive(), "the client did not end"
 
 
@@ -176,7 +176,7 @@ class ProcessViewer:
         """Let it go on."""
         self.process.send_signal(signal.SIGCONT)
 
-    def wait(self, seconds: float = 15.0) -> None:
+    def wait(self, seconds: float = AMPLE) -> None:
         """Wait for its end."""
         self.process.wait(seconds)
         self._thread.join(seconds)
@@ -186,7 +186,7 @@ class ProcessViewer:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.wait(10)
-        self._thread.join(10)
+        self.process.wait(AMPLE)
+        self._thread.join(AMPLE)
         assert self.process.stdout is not None
         self.process.stdout.close()

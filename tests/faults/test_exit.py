@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from async_plot.client import Client
-from async_plot.net import runs
+from async_plot.net import runs, session
 from async_plot.server import Server
 from async_plot.wire import codec, pickles
 from async_plot.wire.messages import Frame, State
 
-from ..helpers import eventually, run_script, start_script
+from ..helpers import AMPLE, best_of, eventually, run_script, start_script
 from .support import Messages, ProcessViewer, Watcher
 
 # -- what is said ------------------------------------------------------------------
@@ -189,6 +189,13 @@ def test_a_frozen_viewer_holds_up_the_exit_for_half_a_second(
     how: str, size: int
 ) -> None:
     """Also with a frame pending that fits no buffer of the kernel."""
+    # Half a second, what copying 64 MiB takes, the interpreter's own end. Without
+    # the bound it would be as long as the viewer stays frozen.
+    best_of((exit_beside_a_frozen_viewer(how, size) for _ in range(5)), 1.5)
+
+
+def exit_beside_a_frozen_viewer(how: str, size: int) -> float:
+    """Seconds that the end of a script took."""
     source = f"""
 import os, sys, time
 import numpy as np
@@ -222,27 +229,25 @@ elif {how!r} == "with":
             process.stdin.flush()
             assert process.stdout.readline() == "ending\n"
             before = time.monotonic()
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=AMPLE)
             took = float(out) if out else time.monotonic() - before
             assert err == ""
-            # Half a second, what copying 64 MiB takes, the interpreter's own end,
-            # and the noise of a busy machine.
-            assert took < 0.5 + (0.0 if out else 0.5) + (0.3 if size == 100 else 0.6)
             assert process.returncode == 0
+    return took
 
 
-def test_the_end_is_quick_when_the_viewers_read() -> None:
-    """Nobody waits half a second for viewers that do their part."""
-    took = []
-    for _ in range(3):
-        with Server(view=None) as server, Watcher(server) as watcher:
-            server.update(np.zeros(1 << 17))
-            eventually(lambda: server.viewers)
-            before = time.monotonic()
-            server.close()
-            took.append(time.monotonic() - before)
-            watcher.join()
-    assert min(took) < 0.25
+def test_the_end_is_quick_when_the_viewers_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody waits for the deadline of the end with viewers that do their part."""
+    monkeypatch.setattr(session, "EXIT_DELAY", 2 * AMPLE)
+    with Server(view=None) as server, Watcher(server) as watcher:
+        server.update(np.zeros(1 << 17))
+        eventually(lambda: server.viewers)
+        before = time.monotonic()
+        server.close()
+        assert time.monotonic() - before < AMPLE
+        watcher.join()
 
 
 # -- unusual ends ------------------------------------------------------------------
@@ -317,8 +322,7 @@ class Late:
 late = Late()
 late.itself = late
 print("done")
-""",
-        timeout=20,
+"""
     )
     assert result.stdout == "done\n"
     assert result.stderr == ""
@@ -375,23 +379,15 @@ def test_any_thread_may_close() -> None:
         calculation = threading.Thread(target=calculate)
         calculation.start()
         watcher.wait_for(2)
-        took: list[float] = []
-
-        def close() -> None:
-            before = time.monotonic()
-            server.close()
-            took.append(time.monotonic() - before)
-
-        closers = [threading.Thread(target=close) for _ in range(5)]
+        closers = [threading.Thread(target=server.close) for _ in range(5)]
         for closer in closers:
             closer.start()
         for closer in closers:
-            closer.join(10)
+            closer.join(AMPLE)
         stop.set()
-        calculation.join(10)
+        calculation.join(AMPLE)
         watcher.join()
-        assert len(took) == 5
-        assert max(took) < 0.8
+        assert not any(closer.is_alive() for closer in closers)
 
 
 def test_a_viewer_that_connects_after_the_end_gets_the_record() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from async_plot.client import Client
 
-from ..helpers import end_processes, run_script, start_script
+from ..helpers import AMPLE, end_processes, run_script, start_script
 from .support import ProcessViewer, Watcher
 
 # What a child may do to the server that it inherited, all in vain.
@@ -61,7 +61,7 @@ print(viewers, sent, server.stats.updates, flush=True)
     with start_script(source) as process:
         assert process.stdout is not None
         with ProcessViewer(process.stdout.readline().strip()) as viewer:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=AMPLE)
             assert process.returncode == 0, err
             assert err == ""
             viewers, sent, _ = map(int, out.split())
@@ -104,7 +104,7 @@ with Server(view=None, overhead=1) as server:
     with start_script(source) as process:
         assert process.stdout is not None
         with Watcher(process.stdout.readline().strip()) as watcher:
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=AMPLE)
             assert process.returncode == 0, err
             assert err == ""
             watcher.join()
@@ -145,7 +145,7 @@ if __name__ == "__main__":
     with start_script(source, env={"DISPLAY": ":99"}) as process:
         assert process.stdout is not None
         with Watcher(process.stdout.readline().strip()) as watcher:
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=AMPLE)
             assert process.returncode == 0, err
             assert err == ""
             watcher.join()
@@ -179,7 +179,7 @@ with Server(view=None, name="parent", overhead=1) as server:
         frames = list(Client(own))
         assert frames[-1].args == ("child's last",)
         assert list(Client(parents))[-1].args == ("parent's last",)
-        assert process.wait(10) == 0
+        assert process.wait(AMPLE) == 0
 
 
 def test_a_killed_parent_is_lost_though_its_children_live() -> None:
@@ -205,8 +205,8 @@ with Server(view=None, overhead=1) as server:
         with Watcher(process.stdout.readline().strip()) as watcher:
             assert process.stdout.readline() == "forked\n"
             process.kill()
-            process.wait(10)
-            watcher.join(5)
+            process.wait(AMPLE)
+            watcher.join(AMPLE)
             end_processes()
 
 

@@ -27,7 +27,7 @@ from async_plot.net import runs
 from async_plot.server import Server
 from async_plot.wire.messages import State
 
-from ..helpers import eventually, processes, start_script
+from ..helpers import AMPLE, eventually, processes, start_script
 from .support import FAKE_VIEWER, ProcessViewer, Watcher
 
 PACKAGE = os.path.dirname(os.path.abspath(async_plot.__file__))
@@ -41,6 +41,7 @@ PACKAGE = os.path.dirname(os.path.abspath(async_plot.__file__))
 _HARNESS = """
 import gc, os, signal, sys, threading, time
 import numpy as np
+from async_plot.net import session
 from async_plot.server import Server
 
 raised = caught = rounds = 0
@@ -92,6 +93,7 @@ repeat(attempt, int(sys.argv[1]))
 x[...] = -1.0
 server.update(x)
 updates = server.stats.updates
+session.EXIT_DELAY = 60.0   # an end that was torn would wait for it
 before = time.monotonic()
 server.close()
 took = time.monotonic() - before
@@ -116,15 +118,13 @@ def attempt():
 def settle():
     server.update(x)   # a broken start is taken back, this one works
     assert server.address is not None or server._ended, server
-    before = time.monotonic()
     server.close()
-    assert time.monotonic() - before < 0.8
     assert server.address is None
     gc.collect()
 while caught < int(sys.argv[1]):
     repeat(attempt, caught + 1)
     settle()
-end = time.monotonic() + 5
+end = time.monotonic() + 30
 while (threads() or descriptors() > base) and time.monotonic() < end:
     gc.collect()
     time.sleep(0.01)
@@ -153,11 +153,11 @@ def interrupt(
 
     def expect(wanted: bytes) -> None:
         while True:
-            ready, _, _ = select.select([output], [], [], 20)
+            ready, _, _ = select.select([output], [], [], AMPLE)
             assert ready, f"no {wanted!r} after {sent} interrupts"
             said = os.read(output, 1)
             if not said:
-                _, err = process.communicate(timeout=10)
+                _, err = process.communicate(timeout=AMPLE)
                 raise AssertionError(f"it died after {sent} interrupts: {err}")
             if said == wanted:
                 return
@@ -176,7 +176,7 @@ def interrupt(
 
 def last_line(process: subprocess.Popen[str]) -> list[str]:
     """Wait for the end of a script and give the words of its last line."""
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=AMPLE)
     print(out)  # seen if something fails
     assert process.returncode == 0, err
     assert "Traceback" not in err, err
@@ -202,7 +202,7 @@ def test_interrupts_inside_update_reach_the_user_and_tear_nothing() -> None:
             raised, caught, took, updates, called = last_line(process)
             viewer.wait()
             assert int(raised) == int(caught) == sent == count
-            assert float(took) < 0.8
+            assert float(took) < 30
             assert int(updates) >= int(called) - count
             assert viewer.said[-1] == "end"
             assert viewer.seen[-1][2] == -1.0
@@ -243,7 +243,7 @@ def test_ctrl_c_in_the_block_is_told_and_the_launched_viewer_survives_it(
 import sys
 from async_plot.server import Server
 with Server(client_cmd=[sys.executable, {str(fake)!r}, {str(note)!r}],
-            wait_for_client=20) as server:
+            wait_for_client=120) as server:
     print(server.connection_file, flush=True)
     while True:
         server.update(1)
@@ -255,7 +255,7 @@ with Server(client_cmd=[sys.executable, {str(fake)!r}, {str(note)!r}],
         pid, session = map(int, eventually(note.read_text).split())
         assert session == pid
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=AMPLE)
         assert process.returncode == -signal.SIGINT
         assert err.count("Traceback") == 1
         assert err.rstrip().endswith("KeyboardInterrupt")
@@ -272,8 +272,13 @@ def test_a_second_ctrl_c_while_closing_ends_the_calculation_at_once() -> None:
     source = """
 import sys, time, numpy as np
 from async_plot.server import Server
-import async_plot.net.session
-async_plot.net.session.EXIT_DELAY = 20.0   # else the second could hardly come in time
+from async_plot.net import session
+session.EXIT_DELAY = 100.0   # else the second could hardly come in time
+tell = session.Session.tell
+def told(*args):
+    tell(*args)
+    print("told", flush=True)
+session.Session.tell = told
 server = Server(view=None, overhead=1)
 try:
     with server:
@@ -296,12 +301,11 @@ except KeyboardInterrupt:
             time.sleep(0.1)  # what is under way fills the kernel's buffers
             os.killpg(process.pid, signal.SIGINT)
             assert process.stdout.readline() == "first\n"
+            assert process.stdout.readline() == "told\n"
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(0.3)  # it is inside the end now
             os.killpg(process.pid, signal.SIGINT)
-            before = time.monotonic()
-            process.wait(10)
-            assert time.monotonic() - before < 2.0
+            process.wait(AMPLE)
             assert process.stdout.readline() == "second\n"
 
 
@@ -407,7 +411,7 @@ def broken_starts(steps: range) -> int:
             assert next(iter(Client(server))).args == (step,)
         before = time.monotonic()
         server.close()
-        assert time.monotonic() - before < 2.0
+        assert time.monotonic() - before < AMPLE / 2
         assert server.connection_file is not None
         # Looking through the files of earlier runs would take ever more bytecodes.
         shutil.rmtree(runs.home() / runs.hostname())
@@ -426,7 +430,7 @@ def broken_ends(steps: range) -> int:
         server.update(2)
         before = time.monotonic()
         server.close()
-        assert time.monotonic() - before < 2.0
+        assert time.monotonic() - before < AMPLE / 2
         eventually(lambda: not alive(), what="the thread ends")
         if not more:
             return number

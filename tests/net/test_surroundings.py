@@ -12,6 +12,8 @@ import pytest
 
 from async_plot.net import surroundings
 
+from ..helpers import AMPLE
+
 
 @pytest.mark.parametrize(
     ("value", "inert"),
@@ -127,5 +129,5 @@ def test_children_of_multiprocessing_are_secondary() -> None:
     child = context.Process(target=lambda: queue.put(surroundings.secondary()))
     child.start()
     assert queue.get() == "a child of multiprocessing"
-    child.join(10)
+    child.join(AMPLE)
     queue.close()

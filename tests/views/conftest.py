@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ..helpers import Deadline, end_processes, eventually, run_script, start_script
+from ..helpers import (
+    AMPLE,
+    Deadline,
+    end_processes,
+    eventually,
+    run_script,
+    start_script,
+)
 
 PILLS = {
     "running": (0, 122, 89),
@@ -115,19 +122,19 @@ class Calculation:
         return int(self.ask("max([v.shown for v in server.viewers], default=0)"))
 
     def wait_shown(self, number: int) -> None:
-        eventually(lambda: self.shown() >= number, 20, what=f"frame {number} is shown")
+        eventually(lambda: self.shown() >= number, what=f"frame {number} is shown")
 
     def wait_viewer_gone(self) -> int:
         """Exit status of the launched viewer."""
         status = Path(os.environ["ASYNC_PLOT_HOME"]).parent / "status"
-        eventually(status.exists, 15, what="the viewer ends")
+        eventually(status.exists, what="the viewer ends")
         return int(status.read_text())
 
     def end(self) -> tuple[str, str]:
         """Leave the block; what the run printed and logged."""
         self.process.stdin.close()
         self.process.stdin = None
-        return self.process.communicate(timeout=30)  # type: ignore[no-any-return]
+        return self.process.communicate(timeout=AMPLE)  # type: ignore[no-any-return]
 
     def _say(self, line: str) -> str:
         self._write(line)
@@ -153,7 +160,7 @@ class Screen:
             env=self.env,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=AMPLE,
         )
         return done.stdout.strip()
 
@@ -179,7 +186,7 @@ class Screen:
             ["import", "-silent", "-window", window, "-depth", "8", "ppm:-"],
             env=self.env,
             capture_output=True,
-            timeout=20,
+            timeout=AMPLE,
             check=True,
         )
         _, size, _, pixels = done.stdout.split(b"\n", 3)
@@ -189,7 +196,9 @@ class Screen:
     def count(self, window: str, colour: tuple[int, int, int]) -> int:
         return int(near(self.picture(window), colour).sum())
 
-    def wait_for(self, window: str, colour: tuple[int, int, int], seconds: float = 10):
+    def wait_for(
+        self, window: str, colour: tuple[int, int, int], seconds: float = AMPLE
+    ):
         """Wait until a colour is seen in a window."""
         deadline = Deadline(seconds)
         while self.count(window, colour) < 8:
@@ -225,7 +234,9 @@ def calculate(xvfb: str) -> Iterator[Callable[..., Calculation]]:
             status = Path(os.environ["ASYNC_PLOT_HOME"]).parent / "status"
             command = [sys.executable, "-c", WRAPPER, str(status)]
             command += client or [sys.executable, "-c"]
-            arguments += f", client_cmd={command!r}, wait_for_client=30, name='run'"
+            arguments += (
+                f", client_cmd={command!r}, wait_for_client={2 * AMPLE}, name='run'"
+            )
             arguments += ", overhead=1"
             process = stack.enter_context(
                 start_script(

@@ -11,14 +11,14 @@ from async_plot import Client, Server
 from async_plot.net import runs
 from async_plot.views import figure, offscreen
 
-from ..helpers import eventually, run_script
+from ..helpers import AMPLE, eventually, run_script
 
 ROUNDS = 5
 
 SCRIPT = """
 import sys, time
 from async_plot import Server
-with Server(client_cmd=[sys.executable, "-c"], wait_for_client=60, on_exit="close",
+with Server(client_cmd=[sys.executable, "-c"], wait_for_client=120, on_exit="close",
             name="growing") as server:
     for step in range(75):
         server.log(step, energy=step, residual=-step)
@@ -41,7 +41,7 @@ def test_off_screen(monkeypatch: pytest.MonkeyPatch) -> None:
         for step in range(1, ROUNDS):
             eventually(lambda n=step: drawn and len(drawn[-1]["energy"][0]) == n)
             server.log(step, energy=float(step))
-    viewer.join(10)
+    viewer.join(AMPLE)
     assert not viewer.is_alive()
     steps, values = drawn[-1]["energy"]
     assert (list(steps), list(values)) == ([*range(ROUNDS)], [*range(ROUNDS)])

@@ -23,7 +23,7 @@ from async_plot.wire.messages import (
     Welcome,
 )
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 
 WELCOME = Welcome("r", "n", 1, "h", "3.11", 0.0, ["a", "b"], "/", [], 0.01, "keep")
 
@@ -36,7 +36,7 @@ class Script:
         self.closed = ""
 
     def messages(self) -> Iterator[Message]:
-        while (message := self.said.get(timeout=20)) is not None:
+        while (message := self.said.get(timeout=AMPLE)) is not None:
             if isinstance(message, Exception):
                 raise message
             yield message
@@ -125,11 +125,11 @@ def test_it_is_ready_when_every_plotter_is_known(inbox: Inbox) -> None:
 def test_it_rings_until_it_is_cleared(inbox: Inbox) -> None:
     """Once for any number of messages; a later one rings again."""
     say(inbox, frame("a", 1), frame("a", 2))
-    assert inbox.wait(5)
+    assert inbox.wait(AMPLE)
     inbox.clear()
     assert not inbox.wait(0)
     say(inbox, frame("a", 3))
-    assert inbox.wait(5)
+    assert inbox.wait(AMPLE)
 
 
 def test_an_error_of_the_connection_is_kept(inbox: Inbox) -> None:

@@ -54,9 +54,9 @@ class Where(Plotter):
         import sibling
         with open("told", "w") as file:
             file.write(f"{os.nice(0)} {os.getcwd()} {sibling.VALUE}")
-with Server(Where, client_cmd=[sys.executable, "-c"], wait_for_client=True) as server:
+with Server(Where, client_cmd=[sys.executable, "-c"], wait_for_client=120) as server:
     import time
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not server.viewers[0].shown and time.monotonic() < end:
         server.update(1)
         time.sleep(0.01)

@@ -16,7 +16,7 @@ from matplotlib.image import imread
 from async_plot import Client, Plotter, Server
 from async_plot.views import offscreen
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 
 X = np.linspace(0, 1, 50)
 
@@ -55,7 +55,7 @@ class Drawing(threading.Thread):
             self.result = error
 
     def end(self) -> Any:
-        self.join(20)
+        self.join(AMPLE)
         return self.result
 
 
@@ -79,7 +79,7 @@ def update_until(server: Server, done: Any, *arguments: Any) -> None:
         server.update(*arguments)
         return done()
 
-    eventually(step, 20)
+    eventually(step)
 
 
 def test_a_run_is_drawn_until_its_end(tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ def test_histories_that_grow_are_drawn_again(tmp_path: Path) -> None:
     with Server(view=None) as server:
         server.log(0, energy=0.0)
         drawing = Drawing(server, save=picture)
-        eventually(picture.exists, 20)
+        eventually(picture.exists)
         first = picture.read_bytes()
         server.log(1, energy=5.0)
-        eventually(lambda: picture.read_bytes() != first, 20)
+        eventually(lambda: picture.read_bytes() != first)
     assert drawing.end() == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from async_plot.views import overdue
 from async_plot.views.strip import StripState
 
-from ..helpers import Deadline, eventually
+from ..helpers import AMPLE, Deadline, eventually
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_the_alarm_rings_inside_a_long_drawing_only(quick: None) -> None:
     alarm = overdue.Alarm(lambda: rung.append(threading.get_ident()))
     try:
         alarm.start()
-        deadline = Deadline(10)
+        deadline = Deadline(AMPLE)
         while not rung:  # a drawing in pure Python
             deadline.check("the alarm")
         alarm.stop()
@@ -48,7 +48,7 @@ def test_a_failing_callback_is_not_raised_in_the_users_draw(quick: None) -> None
     alarm = overdue.Alarm(fail)
     try:
         alarm.start()
-        deadline = Deadline(10)
+        deadline = Deadline(AMPLE)
         while not rung:
             deadline.check("the alarm")
     finally:
