@@ -111,7 +111,8 @@ def parser() -> argparse.ArgumentParser:
         "run",
         nargs="?",
         metavar="NAME|FILE",
-        help="its name, its identifier or its connection file (default: the newest)",
+        help="its name, its identifier or its connection file (default: the one that "
+        "is alive; of several it asks)",
     )
     view.add_argument(
         "--save",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..net import runs
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..net.runs import Run
 
-__all__ = ["run"]
+__all__ = ["age", "run", "state_of", "table"]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,20 +39,37 @@ def run(options: argparse.Namespace) -> int:
         rows.append(
             (
                 printable(run.name),
-                _state(run),
+                state_of(run),
                 str(run.pid),
                 started,
-                _age(now - run.started),
+                age(now - run.started),
                 "{}:{}".format(*run.address) if run.alive and run.address else "-",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    print(*table(rows), sep="\n")
     if len(ended) > ENDED_SHOWN and not options.all:
         print(f"and {len(ended) - ENDED_SHOWN} that ended before: --all")
     return 0
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table, its columns as wide as they must be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def state_of(run: Run) -> str:
+    """State as it is: a run whose process is gone without a word is lost."""
+    return "lost" if run.address is not None and not run.alive else run.state
+
+
+def age(seconds: float) -> str:
+    """Two units at most, as a person would say it."""
+    left = max(0, int(seconds))
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60)):
+        if left >= size:
+            return f"{left // size}{unit} {left % size // part}{smaller}"
+    return f"{left // 60}m {left % 60}s" if left >= 60 else f"{left}s"
 
 
 # -- private -----------------------------------------------------------------------
@@ -62,7 +80,7 @@ def _described(run: Run) -> dict[str, Any]:
     return {
         "name": run.name,
         "run": run.run,
-        "state": _state(run),
+        "state": state_of(run),
         "pid": run.pid,
         "host": run.host,
         "python": run.python,
@@ -70,17 +88,3 @@ def _described(run: Run) -> dict[str, Any]:
         "address": list(run.address) if run.alive and run.address else None,
         "connection_file": str(run.connection_file),
     }
-
-
-def _state(run: Run) -> str:
-    """State as it is: a run whose process is gone without a word is lost."""
-    return "lost" if run.address is not None and not run.alive else run.state
-
-
-def _age(seconds: float) -> str:
-    """Two units at most, as a person would say it."""
-    left = max(0, int(seconds))
-    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60)):
-        if left >= size:
-            return f"{left // size}{unit} {left % size // part}{smaller}"
-    return f"{left // 60}m {left % 60}s" if left >= 60 else f"{left}s"

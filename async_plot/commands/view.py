@@ -22,8 +22,10 @@ def run(options: argparse.Namespace) -> int:
     plotter = load_plotter(options.plotter) if options.plotter else None
     set_up_debug()
     from ..client import Client
+    from ..net import runs
+    from .pick import pick
 
-    client = Client(options.run)
+    client = Client(pick(runs.list_runs()) if options.run is None else options.run)
     if options.save is not None:
         from ..views import offscreen
 
