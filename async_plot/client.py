@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import socket
 import sys
 import threading
@@ -137,6 +138,9 @@ class Client:
                 raise RunNotFoundError("that server has not been started")
         self.run = run if isinstance(run, runs.Run) else runs.find(run)
         self.welcome: Welcome | None = None
+        # When the last bytes came; infinite while that tells nothing: there is no
+        # connection, or one call waits for all of a big array.
+        self.heard = math.inf
         self._plotter = plotter
         self._lock = threading.Lock()  # of `_connection`'s outgoing side
         self._sock: socket.socket | None = None
@@ -303,6 +307,7 @@ class Client:
             # Memory lent for one big array: one call that waits until it is full
             # saves hundreds that each take what has just come.
             whole = _WAITALL if connection.buffer_is_exact else 0
+            self.heard = math.inf if whole else time.monotonic()
             count = sock.recv_into(buffer, 0, whole)
             if not count:
                 if self._ended:
@@ -343,6 +348,7 @@ class Client:
             debug.debug("cannot send: %s", error)
 
     def _hang_up(self) -> None:
+        self.heard = math.inf
         with self._lock:
             sock, self._sock, self._connection = self._sock, None, None
         if sock is not None:

@@ -29,7 +29,7 @@ class Options:
         By name; ``""`` where there is one alone.
     single : bool
         Whether there is one alone.
-    host, port, client_cmd, view, overhead, name, on_exit
+    host, port, client_cmd, view, overhead, name, on_exit, stalled_after
         As given to `Server`, `name` filled in.
     wait : float
         Seconds to wait for a client.
@@ -47,6 +47,7 @@ class Options:
     overhead: float
     name: str
     on_exit: str
+    stalled_after: float | None
     inert: bool
 
 
@@ -61,6 +62,7 @@ def check(
     overhead: object,
     name: object,
     on_exit: object,
+    stalled_after: object = None,
 ) -> Options:
     """Check the arguments of a `Server`.
 
@@ -87,6 +89,7 @@ def check(
         overhead=_checked_overhead(overhead),
         name=name or _script_name(),
         on_exit=str(on_exit),
+        stalled_after=_checked_stalled_after(stalled_after),
         inert=inert,
     )
 
@@ -164,6 +167,20 @@ def _checked_wait(wait: object) -> float:
             f"wait_for_client must be True, False or seconds >= 0, not {wait!r}"
         )
     return float(wait)
+
+
+def _checked_stalled_after(seconds: object) -> float | None:
+    if seconds is None:
+        return None
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, (int, float))
+        or not 0 < seconds < math.inf
+    ):
+        raise ValueError(
+            f"stalled_after must be a number of seconds > 0 or None, not {seconds!r}"
+        )
+    return float(seconds)
 
 
 def _checked_overhead(overhead: object) -> float:

@@ -102,6 +102,10 @@ class Server(Feed):
         Name of the run for people; default: the script's.
     on_exit : {"keep", "close"}, default: "keep"
         Whether a launched window stays open on the last frame after the run.
+    stalled_after : float, optional
+        Seconds without ``update`` or ``log`` after which the views say that the
+        calculation has stalled, and show where all its threads are. Nothing is
+        stopped by it. Default: never.
 
     Attributes
     ----------
@@ -148,6 +152,7 @@ class Server(Feed):
         overhead: float = 0.01,
         name: str | None = None,
         on_exit: Literal["keep", "close"] = "keep",
+        stalled_after: float | None = None,
     ) -> None:
         # First of all: `close` and ``__del__`` must find these after any error.
         self._session: Session | None = None
@@ -169,6 +174,7 @@ class Server(Feed):
             overhead=overhead,
             name=name,
             on_exit=on_exit,
+            stalled_after=stalled_after,
         )
         super().__init__("", options.plotters.get(""))
         self._feeds = (
@@ -317,6 +323,7 @@ class Server(Feed):
             self._pickled,
             overhead=options.overhead,
             on_exit=options.on_exit,
+            stalled_after=options.stalled_after,
         )
         try:
             self._session = session

@@ -37,6 +37,8 @@ def test_what_is_right_is_kept() -> None:
     options = checked(host="::1", port=65535, view=None, overhead=1, on_exit="close")
     assert (options.host, options.port) == ("::1", 65535)
     assert (options.view, options.overhead) == (None, 1.0)
+    assert options.stalled_after is None
+    assert checked(stalled_after=5).stalled_after == 5.0
     assert (options.on_exit, options.name) == ("close", "named")
     assert not options.inert
 

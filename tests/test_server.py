@@ -67,6 +67,9 @@ class TestArguments:
             ({"name": ""}, ValueError, "name must be a non-empty string or None"),
             ({"name": "  "}, ValueError, "name must be"),
             ({"name": 3}, ValueError, "not 3"),
+            ({"stalled_after": 0}, ValueError, "stalled_after must be a number of"),
+            ({"stalled_after": True}, ValueError, "seconds > 0 or None, not True"),
+            ({"stalled_after": "5"}, ValueError, "stalled_after must be"),
             ({"on_exit": "stay"}, ValueError, "on_exit must be 'keep' or 'close'"),
         ],
     )

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ..wire.messages import Log, Message, Scalars
+from ..wire.messages import Log, Message, Scalars, Stalled
 from .scalars import History
 
 __all__ = ["Chronicle"]
@@ -41,6 +41,7 @@ class Chronicle:
         self._told = 0  # log records numbered so far
         self._histories: dict[str, History] = {}
         self._tail: deque[Log] = deque(maxlen=TAIL)
+        self.stalled: Stalled | None = None  # while it lasts
 
     # -- any thread of the calculation -----------------------------------------
 
@@ -73,6 +74,11 @@ class Chronicle:
         """Whether `new_records` has something to give."""
         return bool(self._records or self._lost)
 
+    @property
+    def points(self) -> int:
+        """Calls of ``log`` so far."""
+        return self._seen + len(self._points)
+
     def absorb(self) -> None:
         """Enter the points that wait into their histories."""
         for _ in range(len(self._points)):
@@ -100,8 +106,8 @@ class Chronicle:
         return record
 
     def tail(self) -> list[Message]:
-        """The newest records, for a viewer that comes now."""
-        return list(self._tail)
+        """The newest records, and the stall that lasts, for a viewer that comes now."""
+        return [*self._tail, *([self.stalled] if self.stalled else [])]
 
     def scalars(self, known: dict[str, tuple[int, int]]) -> list[Message]:
         """Points that a viewer lacks.

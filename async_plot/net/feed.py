@@ -8,6 +8,7 @@ snapshots over through `collections.deque`, whose append is one step.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -51,6 +52,7 @@ class Feed:
         self._refusals: deque[str] = deque(maxlen=100)
         self._told: set[str] = set()
         self.refused = 0
+        self.caller = 0  # thread that made the last snapshot
         self.spent = 0.0  # seconds inside calls that did more than count
         self._begin: Callable[[], object] = _nothing
         self._wake: Callable[[], object] = _nothing
@@ -111,6 +113,7 @@ class Feed:
         # The count before the arguments: another thread, or a signal handler, may
         # call in between, and the end must not take these for its arguments.
         number = self._count
+        self.caller = threading.get_ident()
         try:
             args, kwargs = self._arguments()
             camera = self._camera or self._set_up()

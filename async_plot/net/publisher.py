@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import selectors
 import socket
 import threading
@@ -40,7 +41,9 @@ from .feed import Feed
 from .peer import Peer, Viewer
 from .reception import Reception
 from .snapshot import Snapshot
+from .stall import StallAlarm
 from .wakeup import Wakeup
+from .warning import Aside, warn
 
 __all__ = ["Ending", "Publisher"]
 
@@ -48,6 +51,8 @@ TICK = 0.5  # seconds between looks at deadlines, statistics and the viewer's pr
 GRACE = 0.005  # seconds that a viewer waits for something fresher than what is held
 CREDIT = 2  # frames that one viewer may have asked for
 SCALARS_EVERY = 0.1  # seconds
+STATS_EVERY = 3.0  # seconds at most: a view knows by them that this process runs
+WARN_EVERY = 600.0  # seconds at least between two warnings of a stall
 TEXT = 8192  # characters of a viewer's text that are taken
 TROUBLES = 100  # different ones that a viewer may tell
 HANDOVER = 10e-6  # seconds that the calculation loses when the GIL goes to and fro
@@ -89,6 +94,7 @@ class _Held:
         self.asked = now
         self.snapshots = 0
         self.told = -1  # updates in the last statistics sent
+        self.told_at = now
 
 
 class Publisher(threading.Thread):
@@ -111,6 +117,8 @@ class Publisher(threading.Thread):
         once, at the end.
     retire : callable
         ``retire(state)`` notes that the run has ended, if nobody else can.
+    stalled_after : float, optional
+        Seconds without a sign of life after which the stall alarm is raised.
     """
 
     def __init__(
@@ -122,6 +130,7 @@ class Publisher(threading.Thread):
         budget: Budget,
         store: Callable[[list[memoryview]], None],
         retire: Callable[[str], object] = str,
+        stalled_after: float | None = None,
     ) -> None:
         super().__init__(name="async_plot", daemon=True)
         self.bell: Wakeup  # rung by the calculation; made by `run`
@@ -151,6 +160,10 @@ class Publisher(threading.Thread):
         self._unkept = False  # it was said that there is no room for a record
         self._behind = False  # some viewer was too busy for its scalars
         self._next_tick = 0.0
+        # Whatever else is a sign of life calls its `alive`.
+        self.alarm = StallAlarm(stalled_after, self._started_at)
+        self._aside = Aside()
+        self._warned_at = -math.inf
         self._charged = {id(feed): feed.spent for feed in feeds}
         self._kernel_seen = 0.0
 
@@ -418,15 +431,32 @@ class Publisher(threading.Thread):
         if self._behind:
             self._share_scalars(now)
         for held in self._held:
-            if held.feed.updates != held.told:
-                held.told = held.feed.updates
+            if held.feed.updates != held.told or now >= held.told_at + STATS_EVERY:
+                held.told, held.told_at = held.feed.updates, now
                 self.reception.tell(self._stats(held, now), now)
+        self._watch(now)
         if not self.process_ended:
             self.process_ended = self.watch_process()
             if self.process_ended:
                 self.notice.ring()
                 if not (self.opened or self.awaited):
                     warn("going on without a viewer: %s", self.process_ended)
+
+    def _watch(self, now: float) -> None:
+        """Look whether the calculation has stalled, or goes on."""
+        updates = sum(held.feed.updates for held in self._held)
+        callers = {held.feed.caller for held in self._held}
+        spent = self.alarm.spent
+        told = self.alarm.look(updates + self.chronicle.points, callers, now)
+        self._budget.spend(self.alarm.spent - spent, now)
+        self.chronicle.stalled = self.alarm.current
+        if told is None:
+            return
+        self.reception.tell(told, now)
+        if told.text and now >= self._warned_at + WARN_EVERY:
+            self._warned_at = now
+            text = "no sign of life for %.0f s: the calculation is %s"
+            self._aside.warn(text, told.seconds, told.text[:TEXT].rstrip())
 
     def _stats(self, held: _Held, now: float) -> Stats:
         return Stats(
@@ -553,9 +583,3 @@ class Publisher(threading.Thread):
         self.notice.ring()
         if self.abandoned:
             self.notice.close()
-
-
-def warn(text: str, *args: object) -> None:
-    """Log a warning; a handler of the user's that raises ends no watching."""
-    with contextlib.suppress(Exception):
-        logger.warning(text, *args)

@@ -21,7 +21,7 @@ from ..wire.messages import Log, Message, PlotterCode, RunState, State, Welcome
 from . import launch, runs, sockets
 from .budget import Budget
 from .peer import Viewer
-from .publisher import Ending, Publisher
+from .publisher import TICK, Ending, Publisher
 
 if TYPE_CHECKING:
     from .feed import Feed
@@ -51,6 +51,8 @@ class Session:
         The budget.
     on_exit : str
         What a launched window does at the end.
+    stalled_after : float, optional
+        Seconds without a sign of life after which the views are told.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Session:
         *,
         overhead: float,
         on_exit: str,
+        stalled_after: float | None = None,
     ) -> None:
         # Nothing is open yet, and `discard` takes back whatever `open` has opened,
         # wherever an interrupt may have stopped it.
@@ -72,6 +75,7 @@ class Session:
         self._pickled = pickled
         self._overhead = overhead
         self._on_exit = on_exit
+        self._stalled_after = stalled_after
         self._deadline = 0.0
 
     # -- start -----------------------------------------------------------------
@@ -109,6 +113,7 @@ class Session:
                 Budget(self._overhead, time.monotonic()),
                 functools.partial(runs.write_record, self.run),
                 functools.partial(runs.end, self.run),
+                self._stalled_after,
             )
         except BaseException:
             listener.close()
@@ -131,7 +136,8 @@ class Session:
                 why = ended or f"no figure was open after {seconds:g} s"
                 logger.warning("going on without a viewer: %s", why)
                 return
-            publisher.notice.wait(left)
+            publisher.alarm.alive()  # it waits for us, and has not stalled
+            publisher.notice.wait(min(left, TICK))
             publisher.notice.clear()
 
     # -- end -------------------------------------------------------------------

@@ -24,6 +24,7 @@ from ..wire.messages import (
     Missed,
     PlotterCode,
     Scalars,
+    Stalled,
     State,
     Stats,
     Welcome,
@@ -68,6 +69,8 @@ class Inbox:
     events : deque of Message or Absence
         `Welcome`, `State` and `Missed`, in their order; after a cut, an `Absence`
         as soon as it is known what passed meanwhile.
+    stalled : Stalled or None
+        The newest one that nobody has taken; it belongs to the newest `Welcome`.
     ended : bool
         Nothing will come any more.
     error : Exception or None
@@ -85,6 +88,7 @@ class Inbox:
         self.histories: dict[str, tuple[Any, Any]] = {}
         self.extended = 0
         self.events: deque[Message | Absence] = deque()
+        self.stalled: Stalled | None = None
         self.ended = False
         self.error: Exception | None = None
         self._cuts = Cuts()
@@ -163,11 +167,13 @@ class Inbox:
             self.logs.append(message)
         elif isinstance(message, Scalars):
             self._extend(message)
+        elif isinstance(message, Stalled):
+            self.stalled = message
         elif isinstance(message, PlotterCode):
             self.codes[message.plotter] = message
         elif isinstance(message, (Welcome, State, Missed)):
             if isinstance(message, Welcome):
-                self.welcome = message
+                self.welcome, self.stalled = message, None
             self.events.append(message)
         absence = self._cuts.hear(message, time.monotonic())
         if absence is not None:

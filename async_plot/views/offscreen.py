@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..client import Client
-from ..wire.messages import Frame, Opened, RunState, State, Trouble, Welcome
+from ..wire.framing import printable
+from ..wire.messages import Frame, Opened, RunState, Stalled, State, Trouble, Welcome
 from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
@@ -105,6 +106,7 @@ class _Drawer:
         self._introduced = False
         self._extended = 0  # how often the histories had changed when drawn last
         self._told: set[str] = set()
+        self._stalled = False
 
     def run(self) -> int:
         inbox = self._inbox
@@ -157,6 +159,9 @@ class _Drawer:
                 print(f"async_plot: {message}", flush=True)
             elif isinstance(message, State) and message.state == RunState.LOST.value:
                 print(f"async_plot: the run is lost: {message.text}", flush=True)
+        stalled, inbox.stalled = inbox.stalled, None
+        if stalled is not None:
+            self._tell_stall(stalled)
         for name, painter in self._painters.items():
             frame = inbox.frames.pop(name, None)
             if frame is None and not painter.shown:
@@ -207,6 +212,16 @@ class _Drawer:
         if self._picture is not None and self._picture.changed:
             until.append(self._picture.next_at)
         return min([1.0, *(at - time.monotonic() for at in until)])
+
+    def _tell_stall(self, message: Stalled) -> None:
+        """Print one line when it begins, and one when it is over."""
+        where = printable(message.text.partition("\n")[0])
+        if bool(where) != self._stalled:
+            self._stalled = bool(where)
+            told = f"no sign of life for {message.seconds:.0f} s, {where}"
+            if not where:
+                told = f"the run goes on, after {message.seconds:.0f} s"
+            print(f"async_plot: {told}", flush=True)
 
     def _tell(self, failure: Failure) -> None:
         key = failure.text.rpartition("\n  ")[0] or failure.text

@@ -243,6 +243,7 @@ def palette(paper: Any) -> dict[str, Any]:
 
     marks = {"running": "▶", "finished": "✔", "interrupted": "■", "failed": "✖"}
     marks["lost"] = "?"
+    marks["stalled"] = "‖"
     pills = (
         {
             "running": "#1fb58a",
@@ -250,6 +251,7 @@ def palette(paper: Any) -> dict[str, Any]:
             "interrupted": "#e69f00",
             "failed": "#ff7f3f",
             "lost": "#d79bc0",
+            "stalled": "#f0e442",
         }
         if dark
         else {
@@ -258,6 +260,7 @@ def palette(paper: Any) -> dict[str, Any]:
             "interrupted": "#9a6500",
             "failed": "#c04a00",
             "lost": "#9a4a7c",
+            "stalled": "#7d6c00",
         }
     )
     return {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..wire.messages import RunState
+from ..wire.messages import RunState, Stalled
 from .pen import DPI, Pen, Region, palette
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["StripState", "content", "draw_strip", "strip_height"]
 
 HANGING = 2.0  # seconds of one drawing from which on it is told
+RECENT = 30.0  # seconds that news stands before what is newer
 SILENT = 5.0  # seconds without a frame from which on that is told
 
 
@@ -70,6 +71,14 @@ class StripState:
         Frame that is being drawn, 0 if none, and since when.
     scalars : dict of {str: (steps, values)}
         Logged scalars.
+    stalled : str
+        Where all threads were when the calculation last gave no sign of life.
+    stalled_at, went_on_at : float
+        When it had given the one before, and when it gave the next; 0 until then.
+    silent : float
+        Seconds in which nothing at all came, if that is to be told.
+    silence : str
+        What is known of that.
     """
 
     name: str = ""
@@ -100,6 +109,24 @@ class StripState:
     drawing: int = 0
     drawing_since: float = 0.0
     scalars: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    stalled: str = ""
+    stalled_at: float = 0.0
+    went_on_at: float = 0.0
+    silent: float = 0.0
+    silence: str = ""
+
+    def take_stall(self, message: Stalled, now: float) -> None:
+        """Note that the calculation has stalled, or goes on."""
+        if message.text:
+            self.stalled, self.went_on_at = message.text, 0.0
+        else:
+            self.went_on_at = now
+        self.stalled_at = now - message.seconds
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it has stalled, and did not go on."""
+        return bool(self.stalled) and not self.went_on_at
 
 
 def strip_height(state: StripState) -> int:
@@ -146,7 +173,7 @@ def content(state: StripState, now: float) -> tuple[Any, ...]:
     """All that a drawing would tell; equal means that none is needed."""
     return (
         state.name,
-        state.state,
+        _word(state, now),
         tuple(_facts(state, now)),
         _message(state, now),
         tuple(
@@ -174,9 +201,10 @@ class _Row:
 
 def _draw_head(pen: Pen, state: StripState, now: float, y: float) -> None:
     """Draw the state in its colour, the name, and the facts at the right."""
-    mark, colour = pen.colours["states"].get(state.state, ("?", "#777777"))
-    word = f"{mark} {state.state}"
-    end = pen.pill(_PAD, y, word, colour)
+    word = _word(state, now)
+    key = state.state if word == state.state else "stalled"
+    mark, colour = pen.colours["states"].get(key, ("?", "#777777"))
+    end = pen.pill(_PAD, y, f"{mark} {word}", colour)
     left = end + 8
     facts = _facts(state, now)
     name = _one_line(state.name)
@@ -198,6 +226,16 @@ def _draw_head(pen: Pen, state: StripState, now: float, y: float) -> None:
     for text, kind in chosen:
         pen.text(x, y, text, colour=pen.colours[kind])
         x += pen.measure(text) + _GAP
+
+
+def _word(state: StripState, now: float) -> str:
+    """How the run stands, in a word or two."""
+    if state.state == RunState.RUNNING.value:
+        if state.hangs:
+            return f"stalled {_duration(now - state.stalled_at)}"
+        if state.silent:
+            return f"silent {_duration(state.silent)}"
+    return state.state
 
 
 def _facts(state: StripState, now: float) -> list[tuple[int, str, str]]:
@@ -268,11 +306,28 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
         reason = _one_line(state.state_text) or "the calculation left no word"
         # What the run's last words do not explain, the failure of a plotter may.
         seen = "this is its last frame" if state.shown else "no frame of it came"
+        if state.hangs:
+            title, text = _stall(state, state.ended_at)
+            return "warning", f"{reason}; {text}", title, state.stalled
         return "warning", f"{reason}; {seen}", "", ""
-    recent = state.failure and now - state.failure_at < 30.0
+    if state.hangs:
+        title, text = _stall(state, state.ended_at or now)
+        if state.state == RunState.RUNNING.value:  # how long stands in the first row
+            where = _one_line(state.stalled.partition("\n")[0])
+            return "alarm", f"it is {where}", title, state.stalled
+        return "warning", text, title, state.stalled
+    if state.silent and state.state == RunState.RUNNING.value:
+        text = _one_line(state.silence.partition("\n")[0])
+        return "warning", text, "The calculation is silent", state.silence
+    recent = state.failure and now - state.failure_at < RECENT
     if state.failure and (recent or state.failure_at >= state.log_at):
         title = state.failure_title
         return "alarm", _one_line(title), title, state.failure
+    if state.stalled and now - state.went_on_at < RECENT:
+        title, _ = _stall(state, state.went_on_at)
+        where = _one_line(state.stalled.partition("\n")[0])
+        lasted = _duration(state.went_on_at - state.stalled_at)
+        return "warning", f"it goes on after {lasted} {where}", title, state.stalled
     if state.mid_step:
         return "warning", "this frame may be from the middle of a step", "", ""
     if state.absence and now - state.absence_at < 30.0:
@@ -285,6 +340,13 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
         )
         return kind, _one_line(state.log), "Log of the calculation", state.log
     return "faint", _one_line(state.where), "", ""
+
+
+def _stall(state: StripState, until: float) -> tuple[str, str]:
+    """Title and short text of a stall that lasts, or lasted."""
+    title = f"No sign of life for {_duration(until - state.stalled_at)}"
+    where = _one_line(state.stalled.partition("\n")[0])
+    return title, f"{title[0].lower()}{title[1:]}, {where}"
 
 
 def _draw_scalars(pen: Pen, state: StripState, now: float, y: float) -> None:

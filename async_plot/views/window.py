@@ -8,8 +8,6 @@ frame comes. Knows no socket and no toolkit by name.
 from __future__ import annotations
 
 import contextlib
-import re
-import socket
 import threading
 import time
 import traceback
@@ -32,6 +30,7 @@ from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
 from .overdue import Alarm, Watchdog
+from .silence import Silence, explain, is_here
 from .strip import StripState
 from .stripcanvas import StripCanvas
 
@@ -154,6 +153,7 @@ class _Window:
             name: self._make(name, plotter) for name in self._welcome.plotters
         }
         self._strip: StripCanvas | None = None
+        self._silence = Silence(self._client)
         self._alarm = Alarm(self._overdue)
         self._watchdog = Watchdog(self._state, self._hung)
 
@@ -276,12 +276,16 @@ class _Window:
                 state.ended_at = time.monotonic()
             elif isinstance(message, Welcome) and self._introduced:
                 state.state, state.state_text = RunState.RUNNING.value, ""
+                state.ended_at, state.stalled = 0.0, ""
                 self._client.say(Opened("window"))
                 for pane in self._panes.values():
                     pane.asked = False
                     self._ask(pane)
             else:
                 self._introduced = True
+        stalled, inbox.stalled = inbox.stalled, None
+        if stalled is not None:
+            state.take_stall(stalled, time.monotonic())
 
     def _take_frames(self) -> None:
         inbox = self._inbox
@@ -379,9 +383,8 @@ class _Window:
         state.frame_at, state.mid_step = now, frame.mid_step
         state.shown += 1
         # Clocks of two machines may differ by more than a lag.
-        here = re.sub(r"[^\w.-]", "_", socket.gethostname())
         lag = time.time() - frame.time
-        state.lag = max(0.0, lag) if self._welcome.host == here else None
+        state.lag = max(0.0, lag) if is_here(self._welcome) else None
 
     # -- what goes wrong -------------------------------------------------------
 
@@ -415,6 +418,10 @@ class _Window:
 
     def _tick(self) -> None:
         try:
+            state = self._state
+            state.silent = self._silence.seconds()
+            if state.silent:
+                state.silence = explain(self._welcome)
             self._refresh_strip()
             if not self._drawing:
                 self._toolkit.settle()

@@ -293,7 +293,7 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """The calculation gives no sign of life, or does so again. Kept lane.
+    """The calculation gives no sign of life, or does so again. Newest lane.
 
     Attributes
     ----------
@@ -307,7 +307,7 @@ class Stalled:
     """
 
     code: ClassVar[int] = 11
-    lane: ClassVar[Lane] = Lane.KEPT
+    lane: ClassVar[Lane] = Lane.NEWEST
 
     seconds: float
     since: float

@@ -18,6 +18,7 @@ from async_plot.wire.messages import (
     Missed,
     PlotterCode,
     Scalars,
+    Stalled,
     State,
     Stats,
     Welcome,
@@ -112,6 +113,16 @@ def test_after_a_cut_it_tells_what_passed(inbox: Inbox) -> None:
     absence = inbox.events[-1]
     assert isinstance(absence, Absence)
     assert (absence.updates, absence.records) == (3, 0)
+
+
+def test_of_stalls_the_newest_waits(inbox: Inbox) -> None:
+    """None of them survives a new connection, which tells of what lasts."""
+    say(inbox, WELCOME, Stalled(5.0, 0.0, "in step"), Stalled(9.0, 0.0, ""))
+    assert inbox.stalled == Stalled(9.0, 0.0, "")
+    say(inbox, WELCOME)
+    assert inbox.stalled is None
+    say(inbox, Stalled(5.0, 0.0, "in step"))
+    assert inbox.stalled is not None
 
 
 def test_it_is_ready_when_every_plotter_is_known(inbox: Inbox) -> None:

@@ -17,6 +17,7 @@ from matplotlib.image import imread, imsave
 
 from async_plot.views.pen import DPI, Region
 from async_plot.views.strip import StripState, content, draw_strip, strip_height
+from async_plot.wire.messages import Stalled
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = 100.0
@@ -67,6 +68,27 @@ CASES = {
     ),
     "drawing": state(drawing=12346, drawing_since=NOW - 7),
     "silent": state(frame_at=NOW - 300, overhead=0.03),
+    "stalled": state(
+        frame_at=NOW - 35,
+        stalled="in step (solver.py:12): lock.acquire()\n\nMainThread ...\n",
+        stalled_at=NOW - 35,
+    ),
+    "goes-on": state(
+        stalled="in step (solver.py:12): lock.acquire()\n\nMainThread ...\n",
+        stalled_at=NOW - 45,
+        went_on_at=NOW - 10,
+    ),
+    "hung-up-on": state(
+        state="interrupted",
+        ended_at=NOW - 2,
+        stalled="in step (solver.py:12): lock.acquire()\n\nMainThread ...\n",
+        stalled_at=NOW - 300,
+    ),
+    "silent-run": state(
+        frame_at=NOW - 12,
+        silent=12.0,
+        silence="process 4242: C code keeps its Python from running\n\npy-spy ...\n",
+    ),
     "mid-step": state(state="failed", mid_step=True, state_text="KeyError: 'x'"),
 }
 
@@ -171,6 +193,10 @@ def test_it_grows_by_a_row_for_scalars() -> None:
         ("failed", "ZeroDivisionError: division"),
         ("draw-failed", "Traceback ..."),
         ("log", "step 12345"),
+        ("stalled", "MainThread ..."),
+        ("goes-on", "MainThread ..."),
+        ("hung-up-on", "MainThread ..."),
+        ("silent-run", "py-spy ..."),
         ("running", None),
     ],
 )
@@ -212,6 +238,23 @@ def test_equal_content_needs_no_drawing() -> None:
     silent = CASES["silent"]
     assert content(silent, NOW) != content(silent, NOW + 120)
     assert content(state(), NOW) != content(state(frame=12346), NOW)
+    stalled = CASES["stalled"]
+    assert content(stalled, NOW) != content(stalled, NOW + 1)
+
+
+def test_a_stall_lasts_until_it_is_over() -> None:
+    """And its place is told for a while after it."""
+    told = state()
+    told.take_stall(Stalled(5.0, 0.0, "in step"), NOW)
+    assert told.hangs and told.stalled_at == NOW - 5
+    told.take_stall(Stalled(10.0, 0.0, "in other"), NOW + 5)
+    assert told.hangs and told.stalled_at == NOW - 5
+    told.take_stall(Stalled(12.0, 0.0, ""), NOW + 7)
+    assert not told.hangs and told.stalled == "in other"
+    assert "after 12 s in other" in str(content(told, NOW + 8))
+    assert "in other" not in str(content(told, NOW + 100))
+    told.take_stall(Stalled(5.0, 0.0, "in third"), NOW + 200)
+    assert told.hangs
 
 
 def test_a_failure_gives_way_to_a_newer_log_line_in_the_end() -> None:

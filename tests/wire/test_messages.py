@@ -106,9 +106,9 @@ def test_types_of_fields_can_be_checked(kind):
 
 
 def test_only_what_may_be_superseded_is_in_the_newest_lane():
-    """Frames and statistics are superseded; everything else must arrive."""
+    """Frames, statistics and stalls are; everything else must arrive."""
     newest = {kind.__name__ for kind in KINDS if kind.lane is Lane.NEWEST}
-    assert newest == {"Frame", "Stats"}
+    assert newest == {"Frame", "Stalled", "Stats"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
