@@ -14,6 +14,7 @@ place in the tree says whose fault it is::
       ProtocolError                         the peer's: these bytes are no message
         MessageTooLargeError                the peer's: past a limit
       RunNotFoundError (LookupError)        yours: no such run on this machine
+      ForeignError (PermissionError)        somebody else's file would run code
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = [
     "AsyncPlotError",
     "AuthenticationError",
     "ClosedError",
+    "ForeignError",
     "HandshakeError",
     "MessageTooLargeError",
     "PlotterError",
@@ -125,3 +127,24 @@ class MessageTooLargeError(ProtocolError):
 
 class RunNotFoundError(AsyncPlotError, LookupError):
     """No run of this user on this machine answers to that name."""
+
+
+class ForeignError(AsyncPlotError, PermissionError):
+    """What a file holds would run code, and this user did not write it.
+
+    Parameters
+    ----------
+    what : str
+        The part that was asked for, e.g. ``"frame 41"``.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} holds objects that only running code from the file can bring "
+            "back, and the file was not written by you here: open it with --trust if "
+            "you trust whoever wrote it"
+        )

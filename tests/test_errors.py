@@ -11,6 +11,7 @@ from async_plot.errors import (
     AsyncPlotError,
     AuthenticationError,
     ClosedError,
+    ForeignError,
     HandshakeError,
     MessageTooLargeError,
     PlotterError,
@@ -31,6 +32,7 @@ EXAMPLES = [
     ProtocolError("text"),
     MessageTooLargeError("header", 10, 5),
     RunNotFoundError("text"),
+    ForeignError("frame 41"),
 ]
 
 

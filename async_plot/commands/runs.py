@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..net import runs
+from ..net import files, runs
 from ..wire.framing import printable
 from . import ENDED_SHOWN
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps([_described(run) for run in shown], indent=1))
         return 0
     if not shown:
-        print(f"no run of this user on {runs.hostname()}", file=sys.stderr)
+        print(f"no run of this user on {files.hostname()}", file=sys.stderr)
         return 0
     rows = [("NAME", "STATE", "PID", "STARTED", "AGE", "ADDRESS")]
     for run in shown:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from ..wire.framing import printable
-from .runs import open_private
+from .files import open_private
 
 __all__ = ["Launched", "code", "release"]
 

@@ -113,7 +113,7 @@ class Publisher(threading.Thread):
     budget : Budget
         What watching may cost, on the monotonic clock.
     store : callable
-        ``store(parts)`` keeps what a late viewer would be told, encoded; called
+        ``store(messages)`` keeps what a late viewer would be told, encoded; called
         once, at the end.
     retire : callable
         ``retire(state)`` notes that the run has ended, if nobody else can.
@@ -128,7 +128,7 @@ class Publisher(threading.Thread):
         feeds: list[Feed],
         introduction: list[Message],
         budget: Budget,
-        store: Callable[[list[memoryview]], None],
+        store: Callable[[list[list[memoryview]]], None],
         retire: Callable[[str], object] = str,
         stalled_after: float | None = None,
     ) -> None:
@@ -554,15 +554,13 @@ class Publisher(threading.Thread):
         self, told: list[Message], frames: list[Snapshot], closing: list[Message]
     ) -> None:
         """Write the record of what a late viewer is to be told."""
-        parts: list[memoryview] = []
-        for message in told:
-            parts += framing.encode(message)
-        for snapshot in frames:
-            parts += snapshot.parts
-        for message in closing:
-            parts += framing.encode(message)
         try:
-            self._store(parts)
+            messages = [
+                *(framing.encode(message) for message in told),
+                *(snapshot.parts for snapshot in frames),
+                *(framing.encode(message) for message in closing),
+            ]
+            self._store(messages)
         except (OSError, AsyncPlotError) as error:
             if not self._unkept:
                 self._unkept = True

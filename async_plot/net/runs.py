@@ -10,26 +10,23 @@ a viewer run code.
 from __future__ import annotations
 
 import contextlib
-import functools
-import io
 import json
 import os
-import re
 import secrets
-import socket
-import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import RunNotFoundError
-from ..wire import framing
 from ..wire.handshake import KEY_BYTES, Key
-from ..wire.messages import FROM_CALCULATION, Message
+from ..wire.messages import Message
+from . import files
+from .files import home, hostname, private_directory
+from .records import Records, write_whole
 
 __all__ = [
     "Run",
@@ -37,9 +34,7 @@ __all__ = [
     "create",
     "end",
     "find",
-    "home",
     "list_runs",
-    "open_private",
     "read",
     "read_record",
     "write_record",
@@ -47,7 +42,6 @@ __all__ = [
 
 _CONNECTION = "connection.json"
 _RECORD = "record"
-_RECORD_MAGIC = b"\x89APLOTREC1\r\n"
 KEPT_RUNS = 50  # ended runs of this machine whose files are kept
 KEPT_SECONDS = 14 * 86400.0
 
@@ -105,88 +99,6 @@ class Run:
         """Whether the run's process is there; only asked on its own machine."""
         return self.address is not None and (
             self.host != hostname() or process_exists(self.pid, self.birth)
-        )
-
-
-# -- where -------------------------------------------------------------------------
-
-
-def home() -> Path:
-    """Directory of all run files: ``ASYNC_PLOT_HOME``, else the user's state.
-
-    Raises
-    ------
-    OSError
-        If this user has no home.
-    """
-    given = os.environ.get("ASYNC_PLOT_HOME")
-    if given:
-        return Path(given).absolute()
-    import platformdirs
-
-    try:
-        return Path(platformdirs.user_state_path("async_plot", appauthor=False))
-    except RuntimeError as error:  # neither HOME nor an entry for this user
-        raise OSError(str(error)) from None
-
-
-def hostname() -> str:
-    """Name of this machine, fit for a directory."""
-    return re.sub(r"[^\w.-]", "_", socket.gethostname()) or "localhost"
-
-
-def private_directory(path: Path) -> Path:
-    """Make a directory that only this user can enter, or check that it is one.
-
-    Raises
-    ------
-    PermissionError
-        If it belongs to somebody else, is a link, or others may write to it.
-    """
-    missing = [each for each in path.parents if not each.exists()]
-    for each in (*reversed(missing), path):
-        with contextlib.suppress(FileExistsError):
-            each.mkdir(mode=0o700)
-            if each.lstat().st_mode & 0o700 != 0o700:  # a umask that takes all away
-                each.chmod(0o700)
-    _check_owner(path, path.lstat(), directory=True)
-    return path
-
-
-def _open_private(path: Path) -> io.BufferedReader:
-    """Open a file for reading that is this user's alone."""
-    _check_owner(path, path.lstat())
-    # It may have been replaced since the look, by a link or by a pipe that waits:
-    # what counts is what was opened.
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    # `map` hands the descriptor on without a bytecode of ours between, where Ctrl-C
-    # would leave it open.
-    opened = map(io.FileIO, map(os.open, [path], [flags]))
-    file: io.BufferedReader = io.BufferedReader(next(opened))
-    try:
-        _check_owner(path, os.fstat(file.fileno()))
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _check_owner(
-    path: Path, status: os.stat_result, *, directory: bool = False
-) -> None:
-    if not hasattr(os, "geteuid"):  # Windows keeps a user's profile private itself
-        return
-    wanted = stat.S_ISDIR if directory else stat.S_ISREG
-    if not wanted(status.st_mode):
-        kind = "a directory" if directory else "a regular file"
-        raise PermissionError(f"{path} is not {kind}")
-    if status.st_uid != os.geteuid():
-        raise PermissionError(f"{path} belongs to another user")
-    if status.st_mode & 0o077:
-        raise PermissionError(
-            f"{path} is open to other users (mode {stat.S_IMODE(status.st_mode):o}); "
-            f"chmod {'700' if directory else '600'} it if you trust its content"
         )
 
 
@@ -251,33 +163,15 @@ def _write(run: Run) -> None:
     content = asdict(run)
     del content["directory"]
     content["key"] = run.key.hex() if run.key else None
-    _write_file(run.connection_file, [json.dumps(content, indent=1).encode()])
+    files.write_file(run.connection_file, [json.dumps(content, indent=1).encode()])
 
 
-# A descriptor that no Python code ever holds as a number: Ctrl-C just after the call
-# would leave it open.
-open_private = functools.partial(os.open, mode=0o600)
+def write_record(run: Run, messages: Iterable[Sequence[memoryview]]) -> None:
+    """Write what stays of a run: the encoded messages a late viewer would be sent.
 
-
-def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
-    """Replace a file in one step; its content is never seen half written."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(temporary, "xb", opener=open_private) as file:
-            if hasattr(os, "fchmod"):  # whatever the umask
-                os.fchmod(file.fileno(), 0o600)
-            for part in parts:
-                file.write(part)
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def write_record(run: Run, parts: Iterable[memoryview]) -> None:
-    """Write what stays of a run: the encoded messages a late viewer would be sent."""
-    _write_file(run.record_file, [_RECORD_MAGIC, *parts])
+    The old record stays as it is until the new one is whole.
+    """
+    write_whole(run.record_file, messages)
 
 
 # -- reading -----------------------------------------------------------------------
@@ -297,7 +191,7 @@ def read(path: str | os.PathLike[str]) -> Run:
     if path.is_dir():
         path = path / _CONNECTION
     try:
-        with _open_private(path) as file:
+        with files.open_owned(path) as file:
             content: dict[str, Any] = json.loads(file.read())
         key = Key.fromhex(content["key"]) if content["key"] else None
         if key is not None and len(key) != KEY_BYTES:
@@ -328,17 +222,12 @@ def read_record(run: Run) -> list[Message]:
     An absent record is an empty one.
     """
     try:
-        file = _open_private(run.record_file)
+        # As much this user's own as the connection file beside it that named it.
+        records = Records(run.record_file, trust=True, private=True)
     except FileNotFoundError:
         return []
-    messages: list[Message] = []
-    with file:
-        if file.read(len(_RECORD_MAGIC)) != _RECORD_MAGIC:
-            return []
-        reader = framing.Reader(FROM_CALCULATION, framing.FROM_CALCULATION_LIMITS)
-        while count := file.readinto(reader.get_buffer()):
-            messages += reader.received(count)
-    return messages
+    with records:
+        return [records.read(entry) for entry in records.entries]
 
 
 def list_runs() -> list[Run]:
@@ -347,7 +236,7 @@ def list_runs() -> list[Run]:
     runs = []
     try:
         for directory in (base.parent, base):
-            _check_owner(directory, directory.lstat(), directory=True)
+            files.check_owner(directory, directory.lstat(), directory=True)
         names = os.listdir(base)
     except FileNotFoundError:
         return []

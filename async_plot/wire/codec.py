@@ -28,6 +28,7 @@ __all__ = [
     "described",
     "encode",
     "explain",
+    "holds_pickle",
     "key",
     "map_head",
     "plain",
@@ -37,6 +38,8 @@ __all__ = [
 _ARRAY, _TUPLE, _SCALAR, _COMPLEX, _INT = 1, 2, 3, 4, 5
 _DATETIME, _DATE, _TIME, _TIMEDELTA = 6, 7, 8, 9
 _SET, _FROZENSET, _MASKED, _PICKLE, _OUTSIDE = 10, 11, 12, 13, 14
+
+_NESTING = (_TUPLE, _COMPLEX, _SET, _FROZENSET, _MASKED)  # values within a value
 
 _BIG = 1 << 16  # bytes of a payload from which on it is a buffer itself
 _STORED = 4000  # arrays of a frame that are buffers; framing takes 4096 of them
@@ -141,6 +144,30 @@ def decode(
         raise
     except Exception as error:  # whatever a wrong payload makes numpy or msgpack say
         raise ProtocolError(f"payload of a frame: {error!r}") from error
+
+
+def holds_pickle(payload: bytes) -> bool:
+    """Whether anything that `decode` hands to its `loads` may be in this payload.
+
+    Then the payload is not all of that: a pickle's own buffers, and a payload too big
+    for its header, are among the frame's buffers.
+    """
+    found = False
+
+    def hook(code: int, data: bytes) -> None:
+        nonlocal found
+        if code in (_PICKLE, _OUTSIDE):
+            found = True
+        elif code in _NESTING and not found:
+            unpack(data)
+
+    def unpack(data: bytes) -> None:
+        msgpack.unpackb(
+            data, ext_hook=hook, strict_map_key=False, unicode_errors="surrogatepass"
+        )
+
+    unpack(payload)
+    return found
 
 
 def explain(

@@ -21,22 +21,25 @@ from typing import Any
 import msgpack
 
 from ..errors import MessageTooLargeError, ProtocolError
-from .messages import FROM_CALCULATION, FROM_VIEWER, Memory, Message
+from .messages import FROM_CALCULATION, FROM_VIEWER, IN_FILES, Memory, Message
 
 __all__ = [
     "Limits",
     "Reader",
+    "assemble",
     "describe",
     "describe_size",
     "encode",
     "head",
+    "measure",
     "printable",
 ]
 
 _PREFIX = struct.Struct("!IHBB")
 _STAGE = 65536  # bytes; what a small message arrives in together with its kin
 _DIRECT = 16384  # bytes still missing from which memory is lent directly
-_KNOWN = {kind.code for kind in (*FROM_CALCULATION, *FROM_VIEWER)}
+_KINDS = (*FROM_CALCULATION, *FROM_VIEWER, *IN_FILES)
+_KNOWN = {kind.code for kind in _KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,15 +255,7 @@ class Reader:
         return end
 
     def _read_prefix(self) -> None:
-        header, buffers, self._code, zero = _PREFIX.unpack(self._target)
-        if zero:
-            raise ProtocolError(f"reserved byte of a message prefix is {zero}, not 0")
-        if header > self._limits.header:
-            raise MessageTooLargeError("header", header, self._limits.header)
-        if buffers > self._limits.buffers:
-            raise MessageTooLargeError("buffer count", buffers, self._limits.buffers)
-        if header == 0:
-            raise ProtocolError("a message without a header")
+        self._code, header, buffers = _read_prefix(self._target, self._limits)
         self._sizes = [0] * buffers
         self._start(bytearray(8 * buffers + header))
 
@@ -292,7 +287,7 @@ class Reader:
         kind = self._accepts.get(self._code)
         if kind is not None:
             assert self._header is not None
-            messages.append(_decode(kind, self._header, self._buffers))
+            messages.append(assemble(kind, self._header, self._buffers))
         elif self._code in _KNOWN:
             raise ProtocolError(f"message code {self._code} from the wrong end")
         else:
@@ -358,11 +353,73 @@ def _check(header: int, sizes: list[int], limits: Limits) -> None:
         raise MessageTooLargeError("buffers", sum(sizes), limits.memory)
 
 
-def _decode(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Where the parts of a message are that begins at offset 0.
+
+    Attributes
+    ----------
+    code : int
+        What it is.
+    start, end : int
+        Offsets of the header and of the first buffer.
+    sizes : list of int
+        Bytes of each buffer.
+    """
+
+    code: int
+    start: int
+    end: int
+    sizes: list[int]
+
+
+def measure(data: Memory, limits: Limits) -> Measure | int:
+    """Find the parts of a message, as long as it holds what comes before its buffers.
+
+    Returns
+    -------
+    Measure, or int
+        How many bytes are wanted to say more, if there are too few.
+
+    Raises
+    ------
+    ProtocolError
+        If this is no message.
+    """
+    if len(data) < _PREFIX.size:
+        return _PREFIX.size
+    code, header, buffers = _read_prefix(data, limits)
+    start = _PREFIX.size + 8 * buffers
+    if len(data) < start + header:
+        return int(start + header)
+    sizes = list(struct.unpack_from(f"!{buffers}Q", data, _PREFIX.size))
+    _check(header, sizes, limits)
+    return Measure(code, start, start + header, sizes)
+
+
+def _read_prefix(data: Memory, limits: Limits) -> tuple[int, int, int]:
+    header, buffers, code, zero = _PREFIX.unpack_from(data)
+    if zero:
+        raise ProtocolError(f"reserved byte of a message prefix is {zero}, not 0")
+    if header > limits.header:
+        raise MessageTooLargeError("header", header, limits.header)
+    if buffers > limits.buffers:
+        raise MessageTooLargeError("buffer count", buffers, limits.buffers)
+    if header == 0:
+        raise ProtocolError("a message without a header")
+    return code, header, buffers
+
+
+def assemble(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
     """Make a message of its parts; each field must have the type it declares.
 
     Fields that a later version appended are passed over; those that an earlier one
     did not have yet get their default.
+
+    Raises
+    ------
+    ProtocolError
+        If the header is another kind's.
     """
     try:
         values = msgpack.unpackb(
@@ -410,7 +467,7 @@ _HEADERS: dict[type[Any], list[tuple[str, str, Callable[[Any], bool]]]] = {
         for item in fields(kind)
         if item.name != "buffers"
     ]
-    for kind in (*FROM_CALCULATION, *FROM_VIEWER)
+    for kind in _KINDS
 }
 # Fields that were appended to a message later, and what they are where they lack.
 _DEFAULTS: dict[type[Any], list[Any]] = {

@@ -3,7 +3,8 @@
 Knows no bytes, socket or clock. ``docs/protocol.rst`` shows the same table to
 readers; the codes below are the protocol and never change their meaning.
 
-Codes 1 to 15 are spoken by a calculation, 16 to 31 by a viewer. Kept free: 32 to
+Codes 1 to 15 are spoken by a calculation, 16 to 31 by a viewer; 12 is found in files
+alone. Kept free: 32 to
 63 for jobs and their workers, 64 to 95 for commands and parameters (which will
 ask for `Right.CONTROL`), 96 to 127 for panels.
 """
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, Union
 __all__ = [
     "FROM_CALCULATION",
     "FROM_VIEWER",
+    "IN_FILES",
     "Frame",
     "Goodbye",
     "Lane",
@@ -30,6 +32,7 @@ __all__ = [
     "Role",
     "RunState",
     "Scalars",
+    "Seal",
     "Stalled",
     "State",
     "Stats",
@@ -315,6 +318,35 @@ class Stalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """In a file, this user's mark on the message before it. Kept lane.
+
+    Nobody says it on a connection.
+
+    Attributes
+    ----------
+    file : bytes
+        Random number of the file, 16 bytes, so that a message sealed for one file is
+        not taken for another one's.
+    index : int
+        Counts the seals of a file; the one with number 0 stands first and marks the
+        file itself.
+    whole : bool
+        The mark covers the message's buffers too; else only what comes before them.
+    mac : bytes
+        See ``docs/protocol.rst``.
+    """
+
+    code: ClassVar[int] = 12
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    file: bytes
+    index: int
+    whole: bool
+    mac: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A viewer's credit: it can take one more frame. Kept lane.
 
@@ -399,6 +431,7 @@ FROM_CALCULATION = (
     Stalled,
 )
 FROM_VIEWER = (Ready, Opened, Trouble, Goodbye)
+IN_FILES = (Seal,)  # beside what a calculation says
 
 Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Welcome,
@@ -409,6 +442,7 @@ Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Log,
     Scalars,
     Missed,
+    Seal,
     Stalled,
     Ready,
     Opened,

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 
 from async_plot import Client, Server
-from async_plot.net import runs
+from async_plot.net import files, runs
 from async_plot.wire import handshake
 from async_plot.wire.connection import Connection, Phase
 from async_plot.wire.handshake import Dialling
@@ -244,7 +244,7 @@ class Intruder:
 def run_at(calculation: Calculation, address: tuple[str, int], **changes: Any) -> Path:
     """Write a connection file that leads a viewer of the calculation there."""
     run = calculation.run
-    directory = runs.private_directory(run.directory.parent / "led-astray")
+    directory = files.private_directory(run.directory.parent / "led-astray")
     runs._write(
         dataclasses.replace(run, address=address, directory=directory, **changes)
     )

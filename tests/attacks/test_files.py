@@ -13,7 +13,7 @@ import pytest
 
 from async_plot import Client, Server
 from async_plot.errors import RunNotFoundError
-from async_plot.net import runs
+from async_plot.net import files, runs
 from async_plot.wire import framing
 from async_plot.wire.messages import Frame, PlotterCode, Welcome
 
@@ -74,8 +74,8 @@ def test_run_files_are_the_users_alone(umask, home, monkeypatch):
         for directory in (target.parent, target, path.parent.parent, path.parent):
             assert mode(directory) == 0o700, directory
         assert mode(path) == mode(run.client_log) == 0o600
-    files = sorted(p.name for p in path.parent.iterdir())
-    assert files == ["client.log", "connection.json", "record"]
+    written = sorted(p.name for p in path.parent.iterdir())
+    assert written == ["client.log", "connection.json", "record"]
     assert {mode(p) for p in path.parent.iterdir()} == {0o600}
 
 
@@ -154,7 +154,7 @@ def test_planted_directory_is_not_used(
         kind(target, planted)
     else:
         target.mkdir(mode=0o700)
-        kind(target / runs.hostname(), planted)
+        kind(target / files.hostname(), planted)
     if kind in (a_strangers, a_strangers_link) and os.geteuid() == STRANGER:
         planted_by_pretence = True
     else:
@@ -230,7 +230,7 @@ def test_file_swapped_after_the_look_is_refused(
 ):
     """What counts is the file that was opened, not the one that was looked at."""
     content = connection_file.read_bytes()
-    real = runs._check_owner
+    real = files.check_owner
     looks = []
 
     def look(path, status, **options):
@@ -250,7 +250,7 @@ def test_file_swapped_after_the_look_is_refused(
         elif swap == "stranger":
             planted(other)
 
-    monkeypatch.setattr(runs, "_check_owner", look)
+    monkeypatch.setattr(files, "check_owner", look)
     with pytest.raises(OSError):
         runs.read(connection_file)
     assert looks
@@ -315,7 +315,7 @@ def write_hostile_record(run, canary):
         PlotterCode("", "Wave", [3, 11], [canary.pickle]),
         Frame("", 1, 0.0, False, payload, []),
     ]
-    runs.write_record(run, [part for m in said for part in framing.encode(m)])
+    runs.write_record(run, [framing.encode(m) for m in said])
 
 
 @pytest.mark.parametrize("how", ["stranger", "open", "link"])
@@ -342,10 +342,10 @@ def test_planted_record_is_not_read(how, connection_file, tmp_path, planted):
 def test_damaged_record_is_read_to_the_damage(connection_file, caplog):
     """A record that was cut gives the messages before the cut."""
     run = runs.end(runs.read(connection_file), "finished")
-    runs.write_record(run, framing.encode(SAMPLES[Welcome]))
+    runs.write_record(run, [framing.encode(SAMPLES[Welcome])])
     whole = run.record_file.read_bytes()
     assert [type(m) for m in runs.read_record(run)] == [Welcome]
-    run.record_file.write_bytes(whole + whole[12:-1])
+    run.record_file.write_bytes(whole + framing.encode(SAMPLES[Welcome])[0][:-1])
     assert [type(m) for m in runs.read_record(run)] == [Welcome]
     run.record_file.write_bytes(whole + b"\xff" * 100)
     assert list(Client(connection_file).messages())[-1].state == "finished"

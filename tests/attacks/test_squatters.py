@@ -13,7 +13,7 @@ import pytest
 
 from async_plot import Client, Server
 from async_plot.errors import AuthenticationError, HandshakeError, VersionError
-from async_plot.net import runs
+from async_plot.net import files, runs
 from async_plot.wire import framing, handshake
 from async_plot.wire.handshake import Dialled, derive
 from async_plot.wire.messages import Frame, PlotterCode, Right, Welcome
@@ -159,7 +159,7 @@ def test_hostile_messages_would_fire(tmp_path):
             sock.sendall(answer + evil)
 
         with Squatter(play) as traitor:
-            directory = runs.private_directory(run.directory / "there")
+            directory = files.private_directory(run.directory / "there")
             runs._write(replace(run, address=traitor.address, directory=directory))
             client = Client(directory)
             frames = iter(client)

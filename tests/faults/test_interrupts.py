@@ -23,7 +23,7 @@ import pytest
 
 import async_plot
 from async_plot.client import Client
-from async_plot.net import runs
+from async_plot.net import files
 from async_plot.server import Server
 from async_plot.wire.messages import State
 
@@ -414,7 +414,7 @@ def broken_starts(steps: range) -> int:
         assert time.monotonic() - before < AMPLE / 2
         assert server.connection_file is not None
         # Looking through the files of earlier runs would take ever more bytecodes.
-        shutil.rmtree(runs.home() / runs.hostname())
+        shutil.rmtree(files.home() / files.hostname())
     return len(steps)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from async_plot.errors import RunNotFoundError
-from async_plot.net import runs
+from async_plot.net import files, runs
 from async_plot.wire import framing
 from async_plot.wire.messages import Log, State
 
@@ -74,15 +74,15 @@ def test_the_home_is_the_users_state_unless_moved(
     monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     """By the environment."""
-    assert runs.home() == home
+    assert files.home() == home
     with monkeypatch.context() as patched:
         patched.chdir(home)
         patched.setenv("ASYNC_PLOT_HOME", "relative")
-        assert runs.home() == home / "relative"
+        assert files.home() == home / "relative"
         patched.delenv("ASYNC_PLOT_HOME")
         patched.setenv("XDG_STATE_HOME", str(home / "state"))
         if sys.platform == "linux":
-            assert runs.home() == home / "state" / "async_plot"
+            assert files.home() == home / "state" / "async_plot"
 
 
 def test_a_host_name_becomes_a_directorys_name(
@@ -90,8 +90,8 @@ def test_a_host_name_becomes_a_directorys_name(
 ) -> None:
     """Whatever the system says."""
     for said, name in [("node1.x", "node1.x"), ("a/b c", "a_b_c"), ("", "localhost")]:
-        monkeypatch.setattr(runs.socket, "gethostname", lambda said=said: said)
-        assert runs.hostname() == name
+        monkeypatch.setattr(files.socket, "gethostname", lambda said=said: said)
+        assert files.hostname() == name
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ def test_a_linked_or_foreign_file_is_not_believed(home: Path) -> None:
 
 def test_a_private_directory_is_made_or_checked(tmp_path: Path) -> None:
     """Links and open ones are refused."""
-    made = runs.private_directory(tmp_path / "a")
+    made = files.private_directory(tmp_path / "a")
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
-    assert runs.private_directory(made) == made
+    assert files.private_directory(made) == made
     made.chmod(0o750)
     with pytest.raises(PermissionError, match="chmod 700"):
-        runs.private_directory(made)
+        files.private_directory(made)
     (tmp_path / "link").symlink_to(made)
     with pytest.raises(PermissionError, match="not a directory"):
-        runs.private_directory(tmp_path / "link")
+        files.private_directory(tmp_path / "link")
 
 
 def test_runs_are_found_by_name_identifier_and_age() -> None:
@@ -212,11 +212,10 @@ def test_a_record_is_read_as_it_was_written() -> None:
     run = created()
     assert runs.read_record(run) == []
     said = [Log(1.0, 20, "a", "text"), State("finished", "", 2.0)]
-    parts = [part for message in said for part in framing.encode(message)]
-    runs.write_record(run, parts)
+    runs.write_record(run, [framing.encode(message) for message in said])
     assert runs.read_record(run) == said
     content = run.record_file.read_bytes()
-    run.record_file.write_bytes(content[:-3])
+    run.record_file.write_bytes(content[: len(content) // 2])
     assert runs.read_record(run) == said[:1]
     run.record_file.write_bytes(b"something else" + content)
     assert runs.read_record(run) == []
@@ -237,7 +236,7 @@ def test_a_write_that_fails_leaves_the_old_file(
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        runs._write_file(run.connection_file, parts())  # type: ignore[arg-type]
+        files.write_file(run.connection_file, parts())  # type: ignore[arg-type]
     assert run.connection_file.read_bytes() == before
     assert [p.name for p in run.directory.iterdir()] == ["connection.json"]
 
@@ -259,4 +258,4 @@ def test_a_run_of_another_machine_counts_as_alive_until_it_ended() -> None:
     run = replace(created(), host="elsewhere", pid=2**22 + 1, birth=3)
     assert run.alive
     assert not replace(run, address=None).alive
-    assert not replace(run, host=runs.hostname()).alive
+    assert not replace(run, host=files.hostname()).alive

@@ -12,6 +12,7 @@ from async_plot.wire import codec, framing, messages
 from async_plot.wire.messages import (
     FROM_CALCULATION,
     FROM_VIEWER,
+    IN_FILES,
     Lane,
     Right,
     Role,
@@ -19,7 +20,10 @@ from async_plot.wire.messages import (
 )
 
 from ..helpers import ROOT
-from .samples import KINDS, SAMPLES
+from .samples import KINDS as SAID
+from .samples import SAMPLES
+
+KINDS = (*SAID, *IN_FILES)
 
 CODES = {
     "Welcome": 1,
@@ -31,6 +35,7 @@ CODES = {
     "Scalars": 7,
     "Missed": 8,
     "Stalled": 11,
+    "Seal": 12,
     "Ready": 16,
     "Opened": 17,
     "Trouble": 18,
@@ -46,7 +51,7 @@ def test_codes_are_the_protocol():
 
 def test_codes_tell_the_speaker():
     """A calculation speaks codes 1 to 15, a viewer 16 to 31."""
-    assert all(1 <= kind.code <= 15 for kind in FROM_CALCULATION)
+    assert all(1 <= kind.code <= 15 for kind in (*FROM_CALCULATION, *IN_FILES))
     assert all(16 <= kind.code <= 31 for kind in FROM_VIEWER)
 
 
@@ -74,7 +79,7 @@ def test_states_are_words():
 
 
 def test_every_kind_is_in_the_union():
-    """`Message` names exactly the kinds that the two ends may say."""
+    """`Message` names exactly the kinds that the two ends may say, or a file hold."""
     assert set(typing.get_args(messages.Message)) == set(KINDS)
 
 

@@ -1,0 +1,132 @@
+"""Private files: where this user's are, and that they are this user's alone.
+
+Whoever could plant one could make a viewer run code, so owner and mode are checked
+before anything in them is believed; and none is ever seen half written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import re
+import secrets
+import socket
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = [
+    "beside",
+    "check_owner",
+    "home",
+    "hostname",
+    "open_owned",
+    "open_private",
+    "private_directory",
+    "write_file",
+]
+
+
+def home() -> Path:
+    """Directory of all private files: ``ASYNC_PLOT_HOME``, else the user's state.
+
+    Raises
+    ------
+    OSError
+        If this user has no home.
+    """
+    given = os.environ.get("ASYNC_PLOT_HOME")
+    if given:
+        return Path(given).absolute()
+    import platformdirs
+
+    try:
+        return Path(platformdirs.user_state_path("async_plot", appauthor=False))
+    except RuntimeError as error:  # neither HOME nor an entry for this user
+        raise OSError(str(error)) from None
+
+
+def hostname() -> str:
+    """Name of this machine, fit for a directory."""
+    return re.sub(r"[^\w.-]", "_", socket.gethostname()) or "localhost"
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory that only this user can enter, or check that it is one.
+
+    Raises
+    ------
+    PermissionError
+        If it belongs to somebody else, is a link, or others may write to it.
+    """
+    missing = [each for each in path.parents if not each.exists()]
+    for each in (*reversed(missing), path):
+        with contextlib.suppress(FileExistsError):
+            each.mkdir(mode=0o700)
+            if each.lstat().st_mode & 0o700 != 0o700:  # a umask that takes all away
+                each.chmod(0o700)
+    check_owner(path, path.lstat(), directory=True)
+    return path
+
+
+def open_owned(path: Path) -> io.FileIO:
+    """Open a file for reading that is this user's alone."""
+    check_owner(path, path.lstat())
+    # It may have been replaced since the look, by a link or by a pipe that waits:
+    # what counts is what was opened.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    # `map` hands the descriptor on without a bytecode of ours between, where Ctrl-C
+    # would leave it open.
+    file = next(map(io.FileIO, map(os.open, [path], [flags])))
+    try:
+        check_owner(path, os.fstat(file.fileno()))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def check_owner(path: Path, status: os.stat_result, *, directory: bool = False) -> None:
+    """Raise `PermissionError` unless it is a file of this user's alone."""
+    if not hasattr(os, "geteuid"):  # Windows keeps a user's profile private itself
+        return
+    wanted = stat.S_ISDIR if directory else stat.S_ISREG
+    if not wanted(status.st_mode):
+        kind = "a directory" if directory else "a regular file"
+        raise PermissionError(f"{path} is not {kind}")
+    if status.st_uid != os.geteuid():
+        raise PermissionError(f"{path} belongs to another user")
+    if status.st_mode & 0o077:
+        raise PermissionError(
+            f"{path} is open to other users (mode {stat.S_IMODE(status.st_mode):o}); "
+            f"chmod {'700' if directory else '600'} it if you trust its content"
+        )
+
+
+# A descriptor that no Python code ever holds as a number: Ctrl-C just after the call
+# would leave it open.
+open_private = functools.partial(os.open, mode=0o600)
+
+
+def beside(path: Path) -> Path:
+    """Name for a file that is to take another one's place."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def write_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """Replace a file in one step; its content is never seen half written."""
+    temporary = beside(path)
+    try:
+        with open(temporary, "xb", opener=open_private) as file:
+            if hasattr(os, "fchmod"):  # whatever the umask
+                os.fchmod(file.fileno(), 0o600)
+            for part in parts:
+                file.write(part)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
