@@ -14,9 +14,10 @@ from .stacks import Stacks
 
 __all__ = ["StallAlarm"]
 
-# Seconds between two looks that count at most: after a longer gap this process did
-# not run either (SIGSTOP, a computer that slept), or C code did not let it.
-GAP = 2.0
+# After a longer gap between two looks this thread could not look: the process was
+# stopped, the computer slept, or C code kept Python from running. It counts as little.
+GAP = 2.0  # seconds
+UNSEEN = 0.5  # seconds
 READING = 1.0  # seconds to wait for the lines of source
 
 
@@ -84,8 +85,7 @@ class StallAlarm:
         if signs != self._life:
             self._life = signs
             return self._go_on(now)
-        self._quiet += min(max(0.0, now - self._at), GAP)
-        self._at = now
+        self._quiet += self._since_last_look(now)
         if self._quiet >= self._next and self._taken is None:
             self._take(callers)
         taken = self._taken
@@ -108,7 +108,11 @@ class StallAlarm:
             self._taken.read = True
 
     def _go_on(self, now: float) -> Stalled | None:
-        told, quiet = self._told, self._quiet + min(max(0.0, now - self._at), GAP)
+        told, quiet = self._told, self._quiet + self._since_last_look(now)
         self._told = self._taken = None
-        self._quiet, self._at, self._next = 0.0, now, self._after or 0.0
+        self._quiet, self._next = 0.0, self._after or 0.0
         return Stalled(quiet, told.since, "") if told is not None else None
+
+    def _since_last_look(self, now: float) -> float:
+        gap, self._at = max(0.0, now - self._at), now
+        return gap if gap <= GAP else UNSEEN

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from async_plot.net import reception, sockets
+from async_plot.net import publisher, reception, sockets
 from async_plot.net.budget import Budget
 from async_plot.net.feed import Feed
 from async_plot.net.publisher import Ending, Publisher
@@ -27,6 +27,7 @@ from async_plot.wire.messages import (
     Ready,
     Right,
     Role,
+    Stalled,
     State,
     Stats,
 )
@@ -90,7 +91,7 @@ class Dialled:
 class Run:
     """A publisher that serves two feeds."""
 
-    def __init__(self) -> None:
+    def __init__(self, stalled_after: float | None = None) -> None:
         listener = sockets.listen("127.0.0.1", 0)
         self.address = listener.getsockname()
         self.feeds = [Feed("a", None), Feed("b", None)]
@@ -108,6 +109,7 @@ class Run:
             Budget(1.0, time.monotonic()),
             self.stored.append,
             self.retired.append,
+            stalled_after,
         )
         self.publisher.start()
 
@@ -302,3 +304,76 @@ def test_a_half_closed_viewer_is_dropped(run: Run) -> None:
         viewer.sock.shutdown(socket.SHUT_WR)
         assert viewer.hung_up()
     assert run.publisher.viewers() == []
+
+
+def test_it_says_that_it_lives_while_nothing_happens(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Statistics that tell nothing new, for viewers to know by."""
+    monkeypatch.setattr(publisher, "STATS_EVERY", 0.1)
+    with Dialled(run.address) as viewer:
+        viewer.expect(Stats, 4)
+
+
+@pytest.fixture
+def stalled() -> Iterator[Run]:
+    run = Run(stalled_after=0.2)
+    yield run
+    run.end()
+
+
+def test_a_stall_is_told_to_viewers_early_and_late(
+    stalled: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever comes later hears of it too, until the calculation goes on."""
+    with Dialled(stalled.address) as early:
+        told = early.expect(Stalled)
+        assert told.seconds >= 0.2
+        assert "MainThread" in told.text
+        with Dialled(stalled.address) as late:
+            assert late.expect(Stalled).seconds >= told.seconds
+        seen = len([m for m in early.got if isinstance(m, Stalled) and not m.text])
+        assert seen == 0
+        stalled.feeds[1].update(1)
+        while early.expect(Stalled).text:
+            early.receive()
+    eventually(lambda: "no sign of life" in caplog.text)
+    assert "MainThread" in caplog.text
+
+
+@pytest.mark.parametrize("sign", ["update", "log", "other"])
+def test_signs_of_life(stalled: Run, sign: str) -> None:
+    """Of any feed, of the scalars, and whatever calls the alarm."""
+    signs = {
+        "update": lambda: stalled.feeds[1].update_with(lambda: 1),
+        "log": lambda: stalled.publisher.chronicle.add_point(None, {"a": 1.0}),
+        "other": stalled.publisher.alarm.alive,
+    }
+    with Dialled(stalled.address) as viewer:
+        viewer.expect(Stalled)
+        signs[sign]()
+        while viewer.expect(Stalled).text:
+            viewer.receive()
+
+
+def test_a_log_that_hangs_does_not_hold_up_the_alarm(stalled: Run) -> None:
+    """What made the calculation hang may be the log."""
+    end, reached = threading.Event(), threading.Event()
+
+    class Hanging(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            reached.set()
+            end.wait()
+
+    handler = Hanging()
+    logging.getLogger("async_plot").addHandler(handler)
+    try:
+        with Dialled(stalled.address) as viewer:
+            viewer.expect(Stalled, 2)  # the second is of later than the warning
+            assert reached.wait(AMPLE)
+            stalled.feeds[0].update(1)
+            while viewer.expect(Stalled).text:
+                viewer.receive()
+    finally:
+        end.set()
+        logging.getLogger("async_plot").removeHandler(handler)

@@ -28,6 +28,7 @@ PILLS = {
     "interrupted": (154, 101, 0),
     "failed": (192, 74, 0),
     "lost": (154, 74, 124),
+    "stalled": (125, 108, 0),
 }
 ALARM = (184, 67, 0)
 WARNING = (138, 90, 0)

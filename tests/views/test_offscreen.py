@@ -222,3 +222,21 @@ def test_a_full_disk_is_said_once_and_stops_nothing(
     assert offscreen.run(Client(server), save=tmp_path / "run.png") == 1
     assert capsys.readouterr().out.count("No space left") == 1
     assert not list(tmp_path.glob("*run.png*"))
+
+
+def test_a_stall_is_told_in_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """One when it is noticed, and one when it is over."""
+    with Server(Line, view=None, stalled_after=0.2) as server:
+        server.update(0 * X)
+        drawing = Drawing(server)
+        told: list[str] = []
+
+        def lines(word: str) -> bool:
+            told.extend(capsys.readouterr().out.splitlines())
+            return any(word in line for line in told)
+
+        eventually(lambda: lines("no sign of life"))
+        server.update(0 * X)
+        eventually(lambda: lines("the run goes on"))
+    drawing.end()
+    assert len([line for line in told if "no sign of life" in line]) == 1

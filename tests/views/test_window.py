@@ -384,3 +384,25 @@ def test_without_a_display_it_is_drawn_off_screen(
     calculation.wait_shown(1)
     calculation.end()
     assert calculation.wait_viewer_gone() == 0
+
+
+@both
+def test_a_stall_is_shown_until_it_is_over(
+    backend: str, calculate: Start, screen: Screen
+) -> None:
+    """In the colour of the state, with the place; a click shows the stacks."""
+    calculation = calculate(backend, WAVE, "Wave, stalled_after=1")
+    calculation.do("server.update(x, x)")
+    calculation.wait_shown(1)
+    window = screen.window("run")
+    screen.wait_for(window, PILLS["stalled"])
+    screen.wait_for(window, ALARM)
+    row = int(np.argwhere(near(screen.picture(window), ALARM))[:, 0].mean())
+    screen.xdotool("mousemove", "--window", window, "100", str(row), "click", "1")
+    screen.window("No sign of life")
+    calculation.do(
+        "go_on = lambda: [(server.update(x, x), time.sleep(0.1)) for _ in range(600)];"
+        "threading.Thread(target=go_on, daemon=True).start()"
+    )
+    screen.wait_for(window, PILLS["running"])
+    screen.wait_for(window, WARNING)
