@@ -122,8 +122,11 @@ def parser() -> argparse.ArgumentParser:
     )
     view.add_argument(
         "--plotter",
-        metavar="FILE.py:CLASS",
-        help="draw the same frames with another class",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE.py:CLASS",
+        help="draw the same frames with another class, loaded again whenever the file "
+        "changes; with several plotters, one for each NAME",
     )
     view.add_argument(
         "--max-rate",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .net import surroundings
-from .net.feed import check_plotter
+from .plotter import check_plotter
 
 __all__ = ["Options", "check"]
 

@@ -6,16 +6,19 @@ These classes run in the viewer; a calculation only names them.
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from .errors import PlotterError
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ByShape", "Plotter"]
+__all__ = ["ByShape", "Plotter", "check_plotter", "takes_figure"]
 
 
 class Plotter:
@@ -183,6 +186,50 @@ class ByShape(Plotter):
             va="center",
             parse_math=False,
         )
+
+
+def check_plotter(plotter: object) -> None:
+    """Raise `PlotterError` unless this is a class that draws, and can be made."""
+    if not isinstance(plotter, type):
+        raise PlotterError(
+            f"plotter must be a class, a dict of classes or None, not {plotter!r}; "
+            "give the class itself, its objects are made in the viewer"
+        )
+    if not callable(getattr(plotter, "draw", None)):
+        raise PlotterError(f"plotter {plotter.__qualname__} has no method draw")
+    takes_figure(plotter)
+
+
+def takes_figure(plotter: type) -> bool:
+    """Whether ``__init__`` is given a figure; else it opens its own windows.
+
+    Raises
+    ------
+    PlotterError
+        If it asks for more.
+    """
+    try:
+        parameters = inspect.signature(plotter).parameters.values()
+    except (TypeError, ValueError):  # a class that tells nothing of itself
+        return issubclass(plotter, Plotter)
+    required = [
+        p
+        for p in parameters
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
+        names = ", ".join(p.name for p in required)
+        raise PlotterError(
+            f"{plotter.__qualname__}.__init__ asks for {names}; it is given one "
+            "matplotlib figure, or nothing"
+        )
+    if required:
+        return True
+    # Without a required one: only if it is plainly meant for a figure.
+    return any(p.name in ("figure", "fig") for p in parameters) or (
+        issubclass(plotter, Plotter)
+        and any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    )
 
 
 # -- private: what goes where ------------------------------------------------------

@@ -16,6 +16,7 @@ from .helpers import AMPLE, ROOT, eventually, processes, run_script
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 READER = "08_read_frames.py"
+CLASS = "11_another_plotter.py"
 STEPS = {"07_pyplot_windows.py": 2000}
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -36,7 +37,7 @@ def test_they_are_short_and_numbered() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in EXAMPLES if path.name != READER], ids=names
+    "path", [path for path in EXAMPLES if path.name not in (READER, CLASS)], ids=names
 )
 def test_an_example_runs_and_its_last_frame_can_be_drawn(
     path: Path, tmp_path: Path
@@ -73,3 +74,17 @@ def test_the_reader_reads() -> None:
         server.update(np.zeros((2, 3)), t=2)
     done = run_script(path.read_text(), "calculation", name=READER)
     assert "#2 at" in done.stdout and "(2, 3)" in done.stdout and "'t'" in done.stdout
+
+
+def test_another_plotter_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The class in a file of its own draws the frames that it is made for."""
+    import numpy as np
+
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    x = np.linspace(0, 1, 401)
+    with Server(view=None, name="string") as server:
+        server.update(x, np.sin(9 * x), t=1.0)
+    picture = tmp_path / "picture.png"
+    given = f"{ROOT / 'examples' / CLASS}:Spectrum"
+    assert cli.main(["view", "--save", str(picture), "--plotter", given]) == 0
+    assert image.imread(picture)[..., :3].std() > 0.01, "an empty picture"

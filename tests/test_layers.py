@@ -22,7 +22,7 @@ ALLOWED = {
     "wire": {"wire", "errors"},
     "net": {"net", "wire", "errors"},
     "plotter": {"errors"},
-    "options": {"net", "errors"},
+    "options": {"net", "plotter", "errors"},
     "server": {"net", "wire", "plotter", "options", "errors", "jobs", "panel"},
     "client": {"net", "wire", "plotter", "errors"},
     "views": {

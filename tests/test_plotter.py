@@ -9,7 +9,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from async_plot.plotter import ByShape, Plotter
+from async_plot import Server
+from async_plot.errors import PlotterError
+from async_plot.plotter import ByShape, Plotter, check_plotter, takes_figure
 
 from .helpers import run_script
 
@@ -197,3 +199,48 @@ def test_a_zoom_is_left_alone(plotter: ByShape) -> None:
     draw(plotter, X, 5 * X)
     assert axes.get_xlim() == (0.2, 0.3)
     assert axes.get_ylim()[1] > 4
+
+
+# -- what is a plotter -------------------------------------------------------------
+
+
+def test_a_plotter_is_a_class_that_draws() -> None:
+    """Anything else is said at once."""
+    check_plotter(ByShape)
+    wrong = ((ByShape(Figure()), "give the class itself"), (int, "no method draw"))
+    for given, says in wrong:
+        with pytest.raises(PlotterError, match=says):
+            check_plotter(given)
+
+
+def test_a_plotter_is_made_of_a_figure_or_of_nothing() -> None:
+    """What it asks for beyond that is named, where the class is given."""
+
+    class Greedy:
+        def __init__(self, figure: Figure, mesh: Any) -> None: ...
+
+        def draw(self) -> None: ...
+
+    with pytest.raises(PlotterError, match="__init__ asks for figure, mesh; it is"):
+        check_plotter(Greedy)
+    with pytest.raises(PlotterError, match="__init__ asks for figure, mesh"):
+        Server(Greedy, view=None)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("def __init__(self, figure): pass", True),
+        ("def __init__(self, f, *, size=3): pass", True),
+        ("def __init__(self, fig=None): pass", True),
+        ("def __init__(self): pass", False),
+        ("def __init__(self, colour='red'): pass", False),
+        ("def __init__(self, *args): pass", False),
+        ("pass", False),
+    ],
+)
+def test_who_is_given_a_figure(source: str, wanted: bool) -> None:
+    """A class that takes one argument; one with none, or only options, is not."""
+    space: dict[str, Any] = {}
+    exec(f"class Some:\n    {source}", space)
+    assert takes_figure(space["Some"]) is wanted

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import PlotterError
 from . import NOT_FOUND, Misuse, need_window, set_up_debug
 
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["load_plotter", "run"]
+    from ..views.reload import PlotterFile
+
+__all__ = ["plotter_files", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
     """Look at a run."""
     if options.save is None:
         need_window("or draw into a file: --save FILE.png")
-    plotter = load_plotter(options.plotter) if options.plotter else None
+    files = plotter_files(options.plotter)
     set_up_debug()
     from ..client import Client
     from ..net import runs
@@ -31,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
         begun = time.time()
         drawn = offscreen.run(
-            client, plotter=plotter, save=options.save, max_rate=options.max_rate
+            client, files=files, save=options.save, max_rate=options.max_rate
         )
         if not drawn and not _written(options.save, begun):
             print("async-plot: the run left nothing to draw", file=sys.stderr)
@@ -39,50 +44,61 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from ..views import window
 
-    return window.show(client, plotter=plotter, max_rate=options.max_rate)
+    return window.show(client, files=files, max_rate=options.max_rate)
 
 
-def load_plotter(text: str) -> type:
-    """Load a class as ``--plotter`` names it.
+def plotter_files(texts: Sequence[str]) -> dict[str, PlotterFile]:
+    """Load the classes that ``--plotter`` names.
 
     Parameters
     ----------
-    text : str
-        ``"file.py:Class"``.
+    texts : list of str
+        Each ``"file.py:Class"``, or ``"name=file.py:Class"`` for one of several
+        plotters.
 
     Returns
     -------
-    type
+    dict of {str: PlotterFile}
+        By plotter; that of ``""`` is for all that are not named.
 
     Raises
     ------
-    PlotterError
-        If the class does not draw.
+    Misuse, PlotterError
+        If a file cannot be loaded, or the class does not draw.
     """
-    file, separator, name = text.rpartition(":")
-    if not separator or not file or not name:
-        raise Misuse(f"--plotter is FILE.py:CLASS, not {text!r}")
-    path = Path(file)
-    if not path.is_file():
-        raise Misuse(f"there is no file {file}")
-    import runpy
-
-    from ..net.feed import check_plotter
-
-    # What the file imports stands beside it, as when it is run.
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        names = runpy.run_path(str(path), run_name=path.stem)
-    except Exception as error:  # the file is the user's
-        raise Misuse(f"{file} cannot be loaded: {error!r}") from error
-    if name not in names:
-        raise Misuse(f"there is no class {name} in {file}")
-    check_plotter(names[name])
-    loaded: type = names[name]
-    return loaded
+    files: dict[str, PlotterFile] = {}
+    for text in texts:
+        name, file = _parsed(text)
+        if name in files:
+            which = f"for {name!r} " if name else ""
+            raise Misuse(f"--plotter is given {which}twice; give NAME=FILE.py:CLASS")
+        files[name] = file
+        try:
+            file.load()
+        except PlotterError:
+            raise
+        except (Exception, SystemExit) as error:  # the file is the user's
+            lines = traceback.format_exception(type(error), error, error.__traceback__)
+            where = file.where("".join(lines))
+            raise Misuse(f"{where}: {type(error).__name__}: {error}") from error
+    return files
 
 
 # -- private -----------------------------------------------------------------------
+
+
+def _parsed(text: str) -> tuple[str, PlotterFile]:
+    from ..views.reload import PlotterFile
+
+    file, separator, kind = text.rpartition(":")
+    if not separator or not file or not kind:
+        raise Misuse(f"--plotter is [NAME=]FILE.py:CLASS, not {text!r}")
+    name = ""
+    if "=" in file and not Path(file).is_file():
+        name, _, file = file.partition("=")
+    if not Path(file).is_file():
+        raise Misuse(f"there is no file {file}")
+    return name, PlotterFile(file, kind)
 
 
 def _written(picture: Path, since: float) -> bool:

@@ -14,8 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PlotterError
-
 if TYPE_CHECKING:
     from .camera import Camera
     from .snapshot import Snapshot
@@ -255,14 +253,3 @@ class Feed:
 
 def _nothing() -> None:
     pass
-
-
-def check_plotter(plotter: object) -> None:
-    """Raise `PlotterError` unless this is a class that draws."""
-    if not isinstance(plotter, type):
-        raise PlotterError(
-            f"plotter must be a class, a dict of classes or None, not {plotter!r}; "
-            "give the class itself, its objects are made in the viewer"
-        )
-    if not callable(getattr(plotter, "draw", None)):
-        raise PlotterError(f"plotter {plotter.__qualname__} has no method draw")

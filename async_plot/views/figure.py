@@ -7,19 +7,20 @@ viewer outlives the mistakes of what it draws.
 from __future__ import annotations
 
 import contextlib
-import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import matplotlib.figure
 from matplotlib.artist import Artist
 from matplotlib.transforms import Bbox, BboxBase
 
 from ..client import ReceivedFrame, decode_frame
 from ..errors import PlotterError
-from ..plotter import ByShape, Plotter
+from ..plotter import ByShape, takes_figure
 from ..wire import messages, pickles
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "Painter", "load"]
 
+# What stands between the event loop and a user's class, in a traceback.
+_OURS = (os.path.dirname(__file__), "<frozen importlib")
 _MARGIN = 2  # pixels around the blitted part, for what antialiasing spills
 
 
@@ -111,6 +114,8 @@ class Painter:
     ----------
     figures : list of Figure
         What it draws on, in the order of opening; those closed are taken out.
+    kind : class or None
+        Class of the plotter.
     broken : Failure or None
         Why it cannot draw at all.
     shown : int
@@ -125,11 +130,13 @@ class Painter:
     ) -> None:
         self.name = name
         self.plotter: Any = None
+        self.kind: type | None = None
         self.broken: Failure | None = None
         self.shown = 0
         self._new_figure = new_figure
         self._after_draw = after_draw or _nothing
         self._sheets: list[_Sheet] = []
+        self._given = False  # it draws into a figure of ours
 
     @property
     def figures(self) -> list[Figure]:
@@ -151,20 +158,19 @@ class Painter:
             Why it could not be made; the figure then shows the reason.
         """
         before = set(_open_figures())
-        given: list[Figure] = []
         try:
-            kind = plotter if isinstance(plotter, type) else plotter()
-            if takes_figure(kind):
-                given.append(self._new_figure())
-                self._adopt(given[0])
-                self.plotter = kind(given[0])
+            self.kind = plotter if isinstance(plotter, type) else plotter()
+            if takes_figure(self.kind):
+                if not self._sheets:
+                    self._adopt_new()
+                self.plotter = self._sheets[0].make(self.kind)
             else:
-                self.plotter = kind()
+                self.plotter = self.kind()
             self._find_figures(before)
             if not self._sheets:
                 # It opens its window when it draws: this one becomes pyplot's
                 # current figure, so that such a plotter draws into it.
-                self._adopt(self._new_figure())
+                self._adopt_new()
         except (Exception, SystemExit) as error:  # anything a user's class may do
             self.broken = Failure(self.name, 0, _traceback(error))
             self._find_figures(before)
@@ -172,11 +178,63 @@ class Painter:
                 _close(sheet.figure)
             del self._sheets[1:]
             if not self._sheets:
-                self._adopt(self._new_figure())
+                self._adopt_new()
             figure = self._sheets[0].figure
             figure.clear()
             write_message(figure, "This plotter could not be made", self.broken.summary)
         return self.broken
+
+    def replace(
+        self,
+        plotter: Callable[[], type],
+        frame: messages.Frame | ReceivedFrame | None = None,
+    ) -> Failure | None:
+        """Draw with another class from now on, if it can be made and draws that frame.
+
+        It is tried on a window that nobody sees, so that the one before goes on
+        where it fails. The first window stays where it is and is cleared; a class
+        that opens its own opens them anew.
+
+        Parameters
+        ----------
+        plotter : callable
+            Loads the class.
+        frame : Frame, optional
+            The newest one.
+
+        Returns
+        -------
+        Failure or None
+            Why it was not taken.
+        """
+        trial = Painter(self.name, self._new_figure, self._after_draw)
+        failure = trial.make(plotter)
+        if failure is None and frame is not None:
+            failure = trial.draw(frame)
+        if failure is not None or trial.kind is None:
+            trial.close()
+            return failure
+        if not trial._given:
+            self.close()
+            self.plotter, self.kind = trial.plotter, trial.kind
+            self.broken, self._sheets, self._given = None, trial._sheets, False
+            return None
+        trial.close()
+        for sheet in self._sheets[1:]:
+            _close(sheet.figure)
+        del self._sheets[1:]
+        for sheet in self._sheets:
+            sheet.clear()
+        self.broken = None
+        failure = self.make(trial.kind)
+        if failure is None and frame is not None:
+            failure = self.draw(frame)
+        return failure
+
+    def close(self) -> None:
+        """Close its figures."""
+        for figure in self.figures:
+            _close(figure)
 
     def draw(self, frame: messages.Frame | ReceivedFrame) -> Failure | None:
         """Draw a frame, and as much of the canvas as that needs.
@@ -221,6 +279,10 @@ class Painter:
             if number not in before and id(figure) not in known:
                 self._adopt(figure)
 
+    def _adopt_new(self) -> None:
+        self._given = True
+        self._adopt(self._new_figure())
+
     def _adopt(self, figure: Figure) -> None:
         self._sheets.append(_Sheet(figure, self._after_draw))
 
@@ -243,8 +305,39 @@ class _Sheet:
         self._behind: Any = None
         self._size: tuple[float, ...] = ()
         self._box: BboxBase | None = None
+        self._callbacks: set[int] = set()  # those that the plotter has connected
         figure.canvas.mpl_connect("draw_event", self._drawn)
         figure.canvas.mpl_connect("close_event", self._closed)
+
+    def make(self, kind: type) -> Any:
+        """Make a plotter on this figure."""
+        _make_current(self.figure)
+        before = self._connected()
+        try:
+            return kind(self.figure)
+        finally:
+            self._callbacks = self._connected() - before
+
+    def clear(self) -> None:
+        """Undo what a plotter did to the figure, for another one."""
+        figure: Any = self.figure
+        for number in self._callbacks:
+            figure.canvas.mpl_disconnect(number)
+        figure.clear()
+        fresh: Any = matplotlib.figure.Figure()
+        figure.patch.update_from(fresh.patch)
+        for name in ("left", "right", "bottom", "top", "wspace", "hspace"):
+            setattr(figure.subplotpars, name, getattr(fresh.subplotpars, name))
+        figure.set_layout_engine(None)  # the one of the settings, if any
+        if toolbar := getattr(figure.canvas.manager, "toolbar", None):
+            toolbar.update()  # forgets the zooms of axes that are gone
+        self._animated = []
+        self._behind = None
+        _make_current(figure)
+
+    def _connected(self) -> set[int]:
+        registry: Any = self.figure.canvas.callbacks
+        return {number for each in registry.callbacks.values() for number in each}
 
     def refresh(self, artists: list[Artist]) -> None:
         canvas: Any = self.figure.canvas
@@ -316,38 +409,6 @@ class _Sheet:
 # -- helpers -----------------------------------------------------------------------
 
 
-def takes_figure(plotter: type) -> bool:
-    """Whether ``__init__`` is given a figure; else it opens its own windows.
-
-    Raises
-    ------
-    PlotterError
-        If it asks for more.
-    """
-    try:
-        parameters = inspect.signature(plotter).parameters.values()
-    except (TypeError, ValueError):  # a class that tells nothing of itself
-        return issubclass(plotter, Plotter)
-    required = [
-        p
-        for p in parameters
-        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
-        names = ", ".join(p.name for p in required)
-        raise PlotterError(
-            f"{plotter.__qualname__}.__init__ asks for {names}; it is given one "
-            "matplotlib figure, or nothing"
-        )
-    if required:
-        return True
-    # Without a required one: only if it is plainly meant for a figure.
-    return any(p.name in ("figure", "fig") for p in parameters) or (
-        issubclass(plotter, Plotter)
-        and any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    )
-
-
 def write_message(figure: Figure, title: str, text: str) -> None:
     """Write a title and a paragraph in the middle of an empty figure."""
     dark = luminance(figure.get_facecolor()) < 0.4
@@ -405,6 +466,15 @@ def _open_figures() -> dict[int, Figure]:
     return {number: manager.canvas.figure for number, manager in Gcf.figs.items()}
 
 
+def _make_current(figure: Figure) -> None:
+    """Let pyplot's functions draw into that figure, if it is one of pyplot's."""
+    from matplotlib._pylab_helpers import Gcf
+
+    if figure in _open_figures().values():
+        manager: Any = figure.canvas.manager
+        Gcf.set_active(manager)
+
+
 def _close(figure: Figure) -> None:
     with contextlib.suppress(Exception):  # a toolkit may refuse half-made windows
         import matplotlib.pyplot as plt
@@ -415,7 +485,7 @@ def _close(figure: Figure) -> None:
 def _traceback(error: BaseException) -> str:
     """Write a traceback that begins in the user's code."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
         trace = trace.tb_next
     if trace is None and isinstance(error, PlotterError):
         return str(error)

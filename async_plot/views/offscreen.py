@@ -6,7 +6,7 @@ import math
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ..wire.messages import Frame, Opened, RunState, Stalled, State, Trouble, We
 from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
+from .reload import LOOK_EVERY, PlotterFile, Reloading, check_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +30,7 @@ def run(
     client: Client,
     *,
     plotter: type | None = None,
+    files: Mapping[str, PlotterFile] | None = None,
     save: str | os.PathLike[str] | None = None,
     max_rate: float = 30.0,
     inbox: Inbox | None = None,
@@ -42,6 +44,8 @@ def run(
         The run.
     plotter : class, optional
         Draws instead of the run's own plotters.
+    files : dict of {str: PlotterFile}, optional
+        As for `async_plot.views.window.show`.
     save : path, optional
         Picture to write: at most once a second, at the end, and never seen half
         written. With several figures each gets ``-`` and its name after the stem.
@@ -73,7 +77,7 @@ def run(
     own = inbox is None
     inbox = inbox or Inbox(client)
     try:
-        drawer = _Drawer(inbox, plotter, max_rate, picture, on_drawn)
+        drawer = _Drawer(inbox, plotter, files, max_rate, picture, on_drawn)
         return drawer.run()
     finally:
         plt.close("all")
@@ -88,6 +92,7 @@ class _Drawer:
         self,
         inbox: Inbox,
         plotter: type | None,
+        files: Mapping[str, PlotterFile] | None,
         max_rate: float,
         picture: _Picture | None,
         on_drawn: Callable[[str, int], None] | None,
@@ -95,6 +100,8 @@ class _Drawer:
         self._inbox = inbox
         self._client = inbox.client
         self._plotter = plotter
+        self._files = files or {}
+        self._reloading = Reloading(self._files)
         self._interval = 1 / max_rate
         self._picture = picture
         self._on_drawn = on_drawn
@@ -115,6 +122,7 @@ class _Drawer:
                 self._end()
                 return 0
         assert inbox.welcome is not None
+        check_names(self._files, inbox.welcome.plotters)
         for name in inbox.welcome.plotters:
             self._painters[name] = self._make(name)
         self._introduce()
@@ -124,6 +132,7 @@ class _Drawer:
                 inbox.clear()
                 self._take()
                 self._ask()
+                self._reload()
                 if self._picture is not None and self._picture.due():
                     self._save()
             self._take()
@@ -137,10 +146,26 @@ class _Drawer:
 
         code = self._inbox.codes[name]
         painter = Painter(name, plt.figure)
-        failure = painter.make(self._plotter or (lambda: load(code)))
+        file = self._reloading.of(name)
+        make = (
+            (file.kind or file.load) if file else self._plotter or (lambda: load(code))
+        )
+        failure = painter.make(make)
         if failure is not None:
             self._tell(failure)
         return painter
+
+    def _reload(self) -> None:
+        """Draw with another class, where the file of one has changed."""
+        changed = self._reloading.changed()
+        for each in self._reloading.reload(changed, self._painters.values()):
+            print(f"async_plot: {each}", flush=True)
+            if each.failure is not None:
+                print(each.failure.text, flush=True)
+            elif self._picture is not None:
+                self._picture.changed = True
+            if not each.failure and each.plotter not in self._numbers:
+                self._wanting.add(each.plotter)  # it could not be made before
 
     def _introduce(self) -> None:
         self._wanting = {n for n, p in self._painters.items() if p.broken is None}
@@ -166,6 +191,8 @@ class _Drawer:
             frame = inbox.frames.pop(name, None)
             if frame is None and not painter.shown:
                 frame = inbox.mid_step.pop(name, None)
+            if frame is not None:
+                self._reloading.note(frame)
             if frame is not None and painter.broken is None:
                 self._draw(painter, frame)
         extended = inbox.extended
@@ -211,7 +238,8 @@ class _Drawer:
         until = [self._next_at.get(name, 0.0) for name in self._wanting]
         if self._picture is not None and self._picture.changed:
             until.append(self._picture.next_at)
-        return min([1.0, *(at - time.monotonic() for at in until)])
+        longest = LOOK_EVERY if self._files else 1.0
+        return min([longest, *(at - time.monotonic() for at in until)])
 
     def _tell_stall(self, message: Stalled) -> None:
         """Print one line when it begins, and one when it is over."""

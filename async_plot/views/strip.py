@@ -65,8 +65,10 @@ class StripState:
     missed : int
         Log records and the like that were too many for this viewer, or passed while
         it was cut off.
-    absence, absence_at : str, float
-        What passed during the newest cut, and when that was over.
+    note, note_until : str, float
+        What this viewer has to say for a while, see `tell`.
+    unloaded, unloaded_text : str, str
+        Why the file of a plotter could not be loaded again, and the traceback.
     drawing, drawing_since : int, float
         Frame that is being drawn, 0 if none, and since when.
     scalars : dict of {str: (steps, values)}
@@ -104,8 +106,10 @@ class StripState:
     log_level: int = 20
     log_at: float = 0.0
     missed: int = 0
-    absence: str = ""
-    absence_at: float = 0.0
+    note: str = ""
+    note_until: float = 0.0
+    unloaded: str = ""
+    unloaded_text: str = ""
     drawing: int = 0
     drawing_since: float = 0.0
     scalars: dict[str, tuple[Any, Any]] = field(default_factory=dict)
@@ -127,6 +131,10 @@ class StripState:
     def hangs(self) -> bool:
         """Whether it has stalled, and did not go on."""
         return bool(self.stalled) and not self.went_on_at
+
+    def tell(self, note: str, now: float, seconds: float) -> None:
+        """Say something for so long."""
+        self.note, self.note_until = note, now + seconds
 
 
 def strip_height(state: StripState) -> int:
@@ -299,6 +307,10 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
     if state.drawing and seconds >= HANGING:
         text = f"drawing frame {_count(state.drawing)} for {seconds:.0f} s"
         return "warning", text, "", ""
+    if state.unloaded:
+        # First of all: whoever changes that file is looking for this.
+        title = _one_line(state.unloaded)
+        return "alarm", title, title, state.unloaded_text
     if state.state == RunState.FAILED.value:
         text = state.state_text
         return "alarm", _last_line(text), "The calculation failed", text
@@ -330,8 +342,8 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
         return "warning", f"it goes on after {lasted} {where}", title, state.stalled
     if state.mid_step:
         return "warning", "this frame may be from the middle of a step", "", ""
-    if state.absence and now - state.absence_at < 30.0:
-        return "warning", state.absence, "", ""
+    if now < state.note_until:
+        return "warning", _one_line(state.note), "", ""
     if state.log:
         kind = (
             "alarm"

@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
 from .overdue import Alarm, Watchdog
+from .reload import PlotterFile, Reloaded, Reloading, check_names
 from .silence import Silence, explain, is_here
 from .strip import StripState
 from .stripcanvas import StripCanvas
@@ -47,6 +48,7 @@ def show(
     client: Client,
     *,
     plotter: type | None = None,
+    files: Mapping[str, PlotterFile] | None = None,
     max_rate: float = 30.0,
     launched: bool = False,
     inbox: Inbox | None = None,
@@ -62,6 +64,9 @@ def show(
         The run.
     plotter : class, optional
         Draws instead of the run's own plotters.
+    files : dict of {str: PlotterFile}, optional
+        Classes that draw instead of the plotters of these names, loaded again when
+        their files change; that of ``""`` instead of all others.
     max_rate : float, default: 30
         Frames a second that are asked for at most, of each plotter; ``math.inf``
         is as fast as they can be drawn.
@@ -86,19 +91,22 @@ def show(
                 why = inbox.error or "the run is gone and left nothing to show"
                 print(f"async_plot: {why}", flush=True)
                 return 1
+        assert inbox.welcome is not None
+        check_names(files or {}, inbox.welcome.plotters)
         if not toolkits.choose_backend():
             from . import offscreen
 
             offscreen.run(
                 client,
                 plotter=plotter,
+                files=files,
                 max_rate=max_rate,
                 inbox=inbox,
                 on_drawn=on_drawn,
             )
             return 0
         with _own_pyplot():
-            _Window(inbox, plotter, max_rate, launched, on_drawn).run()
+            _Window(inbox, plotter, files, max_rate, launched, on_drawn).run()
         reason = "window closed"
         return 0
     finally:
@@ -124,6 +132,7 @@ class _Window:
         self,
         inbox: Inbox,
         plotter: type | None,
+        files: Mapping[str, PlotterFile] | None,
         max_rate: float,
         launched: bool,
         on_drawn: Callable[[str, int], None] | None,
@@ -146,9 +155,12 @@ class _Window:
         self._over = False
         self._whole: set[str] = set()  # plotters that have a frame from between steps
         self._introduced = False
+        self._numbered = False  # the titles say which of the run's viewers this is
         self._troubles: set[str] = set()
         self._shown_windows: set[int] = set()
         self._extended = 0  # how often the histories had changed when drawn last
+        self._reloading = Reloading(files or {})
+        self._unloaded: dict[str, Reloaded] = {}  # by plotter, files that are wrong
         self._panes = {
             name: self._make(name, plotter) for name in self._welcome.plotters
         }
@@ -186,9 +198,12 @@ class _Window:
 
     def _make(self, name: str, plotter: type | None) -> _Pane:
         code = self._inbox.codes[name]
+        file = self._reloading.of(name)
         title = name or (code.title if plotter is None else plotter.__name__)
+        title = file.name if file and not name else title
         pane = _Pane(Painter(name, lambda: self._new_figure(title), self._after_draw))
-        failure = pane.painter.make(plotter or (lambda: load(code)))
+        make = (file.kind or file.load) if file else plotter or (lambda: load(code))
+        failure = pane.painter.make(make)
         if failure is not None:
             self._tell(failure, "the plotter could not be made")
         return pane
@@ -201,6 +216,15 @@ class _Window:
         run = self._welcome.name
         manager.set_window_title(f"{run}: {title}" if title else run)
         return figure
+
+    def _number_titles(self, viewers: int) -> None:
+        """Tell this window from those that the run has already, once."""
+        if self._numbered or self._launched:
+            return
+        self._numbered = True
+        for figure in self._figures() if viewers > 1 else []:
+            manager: Any = figure.canvas.manager
+            manager.set_window_title(f"{manager.get_window_title()} ({viewers})")
 
     def _after_draw(self, canvas: Any) -> None:
         if self._toolkit is not None:
@@ -261,6 +285,7 @@ class _Window:
             state.log_at = time.monotonic()
         for stats in list(inbox.stats.values()):
             state.overhead = stats.overhead
+            self._number_titles(stats.viewers)
         state.refused = sum(stats.refused for stats in list(inbox.stats.values()))
         state.scalars = dict(inbox.histories)
         while inbox.events:
@@ -269,7 +294,7 @@ class _Window:
                 state.missed += message.count
             elif isinstance(message, Absence):
                 state.missed += message.records
-                state.absence, state.absence_at = str(message), time.monotonic()
+                state.tell(str(message), time.monotonic(), 30.0)
                 print(f"async_plot: {message}", flush=True)
             elif isinstance(message, State):
                 state.state, state.state_text = message.state, message.text
@@ -343,7 +368,8 @@ class _Window:
             self._client.ready(pane.painter.name, pane.number)
 
     def _draw(self, pane: _Pane, frame: Frame) -> None:
-        painter, state = pane.painter, self._state
+        painter = pane.painter
+        self._reloading.note(frame)
         if painter.broken is not None or not painter.figures:
             return
         pane.asked = False
@@ -354,15 +380,8 @@ class _Window:
             # The next frame comes while this one is drawn: it is as old as one
             # drawing takes, which nobody sees, and the canvas never waits.
             self._ask(pane)
-        state.drawing, state.drawing_since = frame.number, started
-        self._drawing = True
-        self._alarm.start()
-        try:
+        with self._watched(frame.number):
             failure = painter.draw(frame)
-        finally:
-            self._alarm.stop()
-            self._drawing = False
-            state.drawing = 0
         now = time.monotonic()
         pane.cost = now - started
         if failure is not None:
@@ -373,6 +392,20 @@ class _Window:
         self._ask(pane)
         if self._on_drawn is not None:
             self._on_drawn(painter.name, frame.number)
+
+    @contextlib.contextmanager
+    def _watched(self, number: int) -> Iterator[None]:
+        """Run a plotter's code, which may take long or never return."""
+        state = self._state
+        state.drawing, state.drawing_since = number, time.monotonic()
+        self._drawing = True
+        self._alarm.start()
+        try:
+            yield
+        finally:
+            self._alarm.stop()
+            self._drawing = False
+            state.drawing = 0
 
     def _count(self, pane: _Pane, frame: Frame, now: float) -> None:
         state = self._state
@@ -385,6 +418,37 @@ class _Window:
         # Clocks of two machines may differ by more than a lag.
         lag = time.time() - frame.time
         state.lag = max(0.0, lag) if is_here(self._welcome) else None
+
+    # -- plotters from files ---------------------------------------------------
+
+    def _reload(self) -> None:
+        """Draw with another class, where the file of one has changed."""
+        changed = self._reloading.changed()
+        if not changed:
+            return
+        painters = [pane.painter for pane in self._panes.values()]
+        with self._watched(self._state.frame or 1):
+            reloaded = list(self._reloading.reload(changed, painters))
+        for each in reloaded:
+            print(f"async_plot: {each}", flush=True)
+            self._unloaded.pop(each.plotter, None)
+            if each.failure is not None:
+                self._unloaded[each.plotter] = each
+                continue
+            self._state.failure = ""  # it was another class's
+            self._state.tell(str(each), time.monotonic(), 5.0)
+            self._ask(self._panes[each.plotter])
+        wrong = next(iter(self._unloaded.values()), None)
+        self._state.unloaded = str(wrong) if wrong else ""
+        self._state.unloaded_text = (
+            wrong.failure.text if wrong and wrong.failure else ""
+        )
+        if self._strip is None and self._figures():  # it opens windows of its own
+            manager: Any = self._figures()[0].canvas.manager
+            self._strip = StripCanvas(manager, self._toolkit)
+        self._show_windows()
+        self._toolkit.later(0, self._arrived)  # what came meanwhile
+        self._refresh_strip()
 
     # -- what goes wrong -------------------------------------------------------
 
@@ -425,6 +489,7 @@ class _Window:
             self._refresh_strip()
             if not self._drawing:
                 self._toolkit.settle()
+                self._reload()
         except Exception:  # see `_arrived`
             traceback.print_exc()
         self._toolkit.later(STRIP_EVERY, self._tick)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from async_plot.errors import PlotterError, UnsupportedValueError
-from async_plot.net.feed import Feed, check_plotter
+from async_plot.errors import UnsupportedValueError
+from async_plot.net.feed import Feed
 from async_plot.net.snapshot import Snapshot
 from async_plot.wire import codec, framing, pickles
 from async_plot.wire.messages import FROM_CALCULATION, Frame
@@ -193,11 +193,3 @@ def test_what_remains_of_a_feed_are_its_counts() -> None:
     assert remains.spent == feed.spent
     remains.update(1)
     assert remains.drain() == []
-
-
-def test_a_plotter_is_a_class_that_draws() -> None:
-    """Anything else is said at once."""
-    check_plotter(Drawn)
-    for wrong, says in ((Drawn(), "give the class itself"), (int, "no method draw")):
-        with pytest.raises(PlotterError, match=says):
-            check_plotter(wrong)

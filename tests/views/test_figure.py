@@ -17,7 +17,7 @@ from async_plot import Plotter
 from async_plot.client import ReceivedFrame
 from async_plot.errors import PlotterError
 from async_plot.plotter import ByShape
-from async_plot.views.figure import Painter, load, takes_figure
+from async_plot.views.figure import Painter, load
 from async_plot.wire import pickles
 from async_plot.wire.messages import PlotterCode
 
@@ -225,25 +225,6 @@ def test_a_closed_figure_is_drawn_no_more() -> None:
     assert painter.draw(frame(X)) is None
 
 
-@pytest.mark.parametrize(
-    ("source", "wanted"),
-    [
-        ("def __init__(self, figure): pass", True),
-        ("def __init__(self, f, *, size=3): pass", True),
-        ("def __init__(self, fig=None): pass", True),
-        ("def __init__(self): pass", False),
-        ("def __init__(self, colour='red'): pass", False),
-        ("def __init__(self, *args): pass", False),
-        ("pass", False),
-    ],
-)
-def test_who_is_given_a_figure(source: str, wanted: bool) -> None:
-    """A class that takes one argument; one with none, or only options, is not."""
-    space: dict[str, Any] = {}
-    exec(f"class Some:\n    {source}", space)
-    assert takes_figure(space["Some"]) is wanted
-
-
 def test_a_class_that_asks_for_more_is_refused() -> None:
     """The text names what it asks for."""
 
@@ -255,6 +236,116 @@ def test_a_class_that_asks_for_more_is_refused() -> None:
     painter = Painter("", new_figure)
     failure = painter.make(Greedy)
     assert failure is not None and "figure, mesh" in failure.text
+
+
+# -- another class -----------------------------------------------------------------
+
+
+class Red(Plotter):
+    def __init__(self, figure: Figure) -> None:
+        assert figure.canvas.manager is not None
+        self.axes = figure.subplots()
+        (self.line,) = self.axes.plot([], [], "r")
+
+    def draw(self, y: Any) -> None:
+        self.line.set_data(X, y)
+
+
+class Stubborn(Red):
+    def draw(self, y: Any) -> None:
+        raise ValueError("not this frame")
+
+
+class Unmade(Red):
+    def __init__(self, figure: Figure) -> None:
+        raise ValueError("not this figure")
+
+
+class Changing(Blitted):
+    """Leaves much behind."""
+
+    def __init__(self, figure: Figure) -> None:
+        figure.set_facecolor("black")
+        figure.set_layout_engine("constrained")
+        super().__init__(figure)
+
+
+SENT = frame(X, number=7)
+
+
+def replaced(before: type, after: type) -> tuple[Painter, Figure, Any]:
+    """A painter whose class was replaced; its window, and what went wrong."""
+    painter = Painter("", plt.figure)
+    painter.make(before)
+    painter.draw(frame(X))
+    figure = painter.figures[0]
+    return painter, figure, painter.replace(lambda: after, SENT)
+
+
+def test_another_class_takes_over_the_window() -> None:
+    """Cleared of all that the one before did to it, with the newest frame drawn."""
+    painter, figure, failure = replaced(Changing, Red)
+    assert failure is None
+    assert painter.figures == [figure] == [plt.figure(n) for n in plt.get_fignums()]
+    assert isinstance(painter.plotter, Red) and painter.plotter.axes.figure is figure
+    assert painter.plotter.line.get_ydata().tolist() == X.tolist()
+    assert figure.get_facecolor() == (1, 1, 1, 1)
+    assert figure.get_layout_engine() is None
+    assert len(figure.axes) == 1
+
+
+def test_callbacks_of_the_class_before_are_gone() -> None:
+    """Else it would go on as a ghost."""
+    painter = Painter("", plt.figure)
+    painter.make(Blitted)
+    painter.draw(frame(X))
+    ghost = painter.plotter
+    drawn = ghost.whole
+    assert drawn
+    assert painter.replace(lambda: Red, SENT) is None
+    painter.figures[0].canvas.draw()
+    assert ghost.whole == drawn
+    assert painter.replace(lambda: Blitted, SENT) is None
+    assert painter.plotter.whole >= 1
+
+
+@pytest.mark.parametrize("after", [Stubborn, Unmade])
+def test_a_class_that_fails_leaves_the_one_before(after: type) -> None:
+    """Untouched: its window, and all that it has learned."""
+    painter, figure, failure = replaced(Blitted, after)
+    assert failure is not None and "ValueError: not this" in failure.summary
+    assert isinstance(painter.plotter, Blitted) and painter.broken is None
+    assert painter.figures == [figure] and len(plt.get_fignums()) == 1
+    assert painter.draw(frame(X, number=2)) is None
+
+
+def test_what_could_not_be_made_can_be_mended() -> None:
+    """By the next class."""
+    painter = Painter("", plt.figure)
+    assert painter.make(Unmade) is painter.broken is not None
+    assert painter.replace(lambda: Red, SENT) is None
+    assert painter.broken is None and len(plt.get_fignums()) == 1
+
+
+def test_a_class_with_windows_of_its_own_opens_them_anew() -> None:
+    """Those before are closed, whoever opened them."""
+    painter, figure, failure = replaced(Red, NoArgument)
+    assert failure is None and len(painter.figures) == 2
+    assert figure not in painter.figures and len(plt.get_fignums()) == 2
+    assert painter.replace(lambda: Red, SENT) is None
+    assert len(painter.figures) == len(plt.get_fignums()) == 1
+
+
+def test_a_class_that_draws_by_pyplot_draws_into_the_same_window() -> None:
+    """Which is pyplot's current one again."""
+
+    class Lazy:
+        def draw(self, y: Any) -> None:
+            plt.plot(X, y)
+
+    painter, figure, failure = replaced(Red, Lazy)
+    assert failure is None and painter.figures == [figure]
+    assert len(figure.axes[0].lines) == 1
 
 
 # -- what goes wrong ---------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from matplotlib.image import imread
 
 from async_plot import Client, Plotter, Server
 from async_plot.views import offscreen
+from async_plot.views.reload import PlotterFile
 
 from ..helpers import AMPLE, eventually
 
@@ -69,7 +71,8 @@ def level(path: Path) -> float:
     """Height of the line in a picture, 0 to 1."""
     pixels = imread(path)[..., :3]
     rows = np.argwhere((abs(pixels - np.array([31, 119, 180]) / 255) < 0.02).all(-1))
-    return float(1 - rows[:, 0].mean() / len(pixels))
+    # An empty picture may be written before the first frame is there.
+    return float(1 - rows[:, 0].mean() / len(pixels)) if len(rows) else float("nan")
 
 
 def update_until(server: Server, done: Any, *arguments: Any) -> None:
@@ -172,6 +175,54 @@ def test_a_draw_that_raises_is_told_and_the_next_frame_is_tried(
     assert drawing.end() < len(drawing.drawn)
     assert "below zero" in capsys.readouterr().out
     assert caplog.text.count("ValueError: below zero") == 1
+
+
+def test_a_class_from_a_file_is_replaced_while_it_draws(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with it is said with its line, and the one before draws on."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path, picture = tmp_path / "levels.py", tmp_path / "x.png"
+
+    def write(low: float) -> None:
+        source = f"""
+class Level:
+    def __init__(self, figure):
+        self.axes = figure.add_axes((0, 0, 1, 1))
+        self.axes.set(xlim=(0, 1), ylim=({low}, 1))
+        self.line, = self.axes.plot([], [], lw=6)
+    def draw(self, y):
+        self.line.set_data([0, 1], [y[0]] * 2)
+"""
+        path.write_text(source)
+
+    def shows(height: float) -> bool:
+        return picture.exists() and abs(level(picture) - height) < 0.02
+
+    write(0)
+    file = PlotterFile(path, "Level")
+    file.load()
+    with Server(Line, view=None, overhead=1) as server:
+        server.update(0 * X + 0.5)
+        drawing = Drawing(server, files={"": file}, save=picture)
+        eventually(lambda: shows(0.5))
+        write(-1)
+        eventually(lambda: shows(0.75))  # of the newest frame, though none came
+        path.write_text(path.read_text() + "    def more(self:")
+        said = ""
+
+        def told() -> bool:
+            nonlocal said
+            said += capsys.readouterr().out
+            return "levels.py line 9: SyntaxError" in said
+
+        eventually(told)
+        update_until(server, lambda: shows(0.9), 0 * X + 0.8)
+        write(0)
+        eventually(lambda: shows(0.8))
+        server.close()
+        assert drawing.end() > 1
+    sys.modules.pop("_plotter_levels")
 
 
 def test_frames_are_asked_for_at_the_given_rate() -> None:

@@ -1,0 +1,114 @@
+"""``async-plot view`` in real windows: several of one run, and another plotter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from async_plot import Plotter, Server
+
+from ..helpers import ROOT, eventually
+from ..views.conftest import ALARM, PILLS, Screen
+
+RED, LIME, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+MARKS = """
+class Marks:
+    def __init__(self, figure):
+        self.axes = figure.add_axes((0, 0, 1, 1))
+        self.axes.set_facecolor("{colour}")
+    def draw(self, y):
+        self.axes.set_title(str(y[0]))
+"""
+
+
+class Wave(Plotter):
+    def __init__(self, figure) -> None:
+        self.axes = figure.add_axes((0, 0, 1, 1))
+        self.axes.set_facecolor("blue")
+
+    def draw(self, y) -> None:
+        self.axes.set_title(str(y[0]))
+
+
+@pytest.fixture
+def screen(xvfb: str) -> Screen:
+    return Screen(xvfb)
+
+
+@contextmanager
+def viewing(screen: Screen, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """``async-plot view`` with these arguments; it is ended at the exit."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "async_plot", "view", *arguments],
+        env={**screen.env, "PYTHONPATH": str(ROOT), "MPLBACKEND": "QtAgg"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_second_window_has_its_own_class_rate_and_title(
+    screen: Screen, tmp_path: Path
+) -> None:
+    """Its class can be changed while it draws; the first one goes on as it was."""
+    path = tmp_path / "marks.py"
+    path.write_text(MARKS.format(colour="red"))
+    y = np.zeros(3)
+    with (
+        Server(Wave, view=None, overhead=1, name="run") as server,
+        viewing(screen) as plain,
+    ):
+        server.update(y)
+        first = screen.window("run: Wave")
+        screen.wait_for(first, BLUE)
+        given = f"{path}:Marks"
+        with viewing(screen, "run", "--plotter", given, "--max-rate", "2") as other:
+            second = screen.window(r"run: Marks \(2\)")
+            screen.wait_for(second, RED)
+            assert first not in screen.windows("run: Marks")
+            screen.xdotool("windowsize", "--sync", second, "500", "400")
+            size = screen.size(second)
+            # Written by renaming, as editors do.
+            swap = path.with_suffix(".swp")
+            swap.write_text(MARKS.format(colour="lime"))
+            os.replace(swap, path)
+            screen.wait_for(second, LIME)
+            assert screen.size(second) == size
+            path.write_text(MARKS.format(colour="red") + "        1 / 0")
+            screen.wait_for(second, ALARM)
+            assert screen.count(second, LIME) and not screen.count(second, RED)
+            path.write_text(MARKS.format(colour="red"))
+            screen.wait_for(second, RED)
+            eventually(lambda: not screen.count(second, ALARM))
+            screen.wait_for(second, PILLS["running"])
+            # Both follow, each at its rate.
+            numbers = {"shown": (0, 0)}
+
+            def follow() -> bool:
+                server.update(y)
+                views = sorted(server.viewers, key=lambda viewer: viewer.since)
+                numbers["shown"] = (views[0].frames, views[1].frames)
+                return numbers["shown"][1] >= 4
+
+            eventually(follow)
+            fast, slow = numbers["shown"]
+            assert fast > slow
+            screen.close(second)
+            assert other.wait(10) == 0
+            said = other.stdout.read()
+            assert "marks.py line 8: ZeroDivisionError" in said
+        screen.close(first)
+        assert plain.wait(10) == 0
+        server.update(y)
