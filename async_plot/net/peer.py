@@ -29,11 +29,15 @@ class Traffic:
         How many.
     kernel_time : float
         Processor seconds of sending big pieces, without the GIL.
+    patience : float
+        Seconds that sending may still wait for room in this turn, for all viewers
+        together: many frozen ones delay the others as little as one does.
     """
 
     frames: int = 0
     bytes: int = 0
     kernel_time: float = 0.0
+    patience: float = sockets.PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +155,18 @@ class Peer:
         while parts := connection.data_to_send():
             size = sum(map(len, parts))
             big = size >= sockets.LARGE
+            traffic = self.traffic
+            patient = big and not self.slow and traffic.patience > 0
             before = time.thread_time() if big else 0.0
-            count = sockets.send(self.sock, parts, patient=big and not self.slow)
+            started = time.monotonic() if patient else 0.0
+            count = sockets.send(self.sock, parts, patient=patient)
             if big:
-                self.traffic.kernel_time += time.thread_time() - before
+                traffic.kernel_time += time.thread_time() - before
+            if patient and count < size:
+                traffic.patience -= time.monotonic() - started
             if count:
                 connection.sent(count)
-                self.traffic.bytes += count
+                traffic.bytes += count
                 self.moved = now
             # One that did not take it all gets no more of our patience.
             self.slow = count < size

@@ -91,6 +91,7 @@ class Reception:
     ) -> bool:
         """Do what `select` found; say whether the bell was rung."""
         rung = False
+        self.traffic.patience = sockets.PATIENCE
         for key, mask in ready:
             if key.data is None:
                 rung = True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,20 +19,26 @@ from async_plot.wire.connection import Phase
 from ..helpers import AMPLE
 
 
-@pytest.fixture
-def pair() -> Iterator[tuple[Peer, socket.socket]]:
+@contextmanager
+def connected(traffic: Traffic) -> Iterator[tuple[Peer, socket.socket]]:
     """A peer whose handshake is over, and the viewer's end of its socket."""
     with sockets.listen("127.0.0.1", 0) as listener:
-        viewer = sockets.dial(*listener.getsockname(), AMPLE)
-        listener.settimeout(AMPLE)
+        viewer = sockets.dial(*listener.getsockname(), 5)
+        listener.settimeout(5)
         sock, _ = listener.accept()
     sockets.prepare(sock)
-    peer = Peer(sock, "here:1", bytes(32), Traffic(), 0.0)
+    peer = Peer(sock, "here:1", bytes(32), traffic, 0.0)
     peer.flush(0.0)
     assert len(viewer.recv(100)) == 42
     peer.connection.phase = Phase.OPEN
     with viewer, sock:
         yield peer, viewer
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Peer, socket.socket]]:
+    with connected(Traffic()) as pair:
+        yield pair
 
 
 def snapshot(value: object, number: int = 1) -> Snapshot:
@@ -99,3 +107,29 @@ def test_it_is_described_as_the_calculation_may_see_it(
     viewer = peer.viewer
     assert (viewer.address, viewer.role, viewer.right) == ("here:1", "", "")
     assert (viewer.view, viewer.frames, viewer.shown) == ("", 0, 0)
+
+
+def test_many_frozen_viewers_cost_the_patience_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What one has used up of a turn's patience, no other one gets."""
+    patient: list[bool] = []
+    send = sockets.send
+
+    def watched(*args: Any, **options: Any) -> int:
+        patient.append(options["patient"])
+        return send(*args, **options)
+
+    traffic = Traffic()
+    big = snapshot(np.zeros(1 << 22))
+    with connected(traffic) as (first, _), connected(traffic) as (second, _):
+        monkeypatch.setattr(sockets, "send", watched)
+        first.send_frame(big, 1.0)
+        assert patient[0]
+        if sockets._CAN_WAIT:
+            assert traffic.patience <= 0  # it waited, and in vain
+        traffic.patience = min(0.0, traffic.patience)
+        patient.clear()
+        second.send_frame(big, 1.0)
+        assert patient and not any(patient)
+        assert big.users == 2
