@@ -308,7 +308,7 @@ class Client:
             # saves hundreds that each take what has just come.
             whole = _WAITALL if connection.buffer_is_exact else 0
             self.heard = math.inf if whole else time.monotonic()
-            count = sock.recv_into(buffer, 0, whole)
+            count = sock.recv_into(buffer, min(len(buffer), sockets.MOST), whole)
             if not count:
                 if self._ended:
                     return

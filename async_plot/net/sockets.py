@@ -25,6 +25,7 @@ __all__ = [
 
 PATIENCE = 0.02  # seconds that a large send may wait for a peer that reads
 LARGE = 1 << 18  # bytes from which waiting in the kernel beats many small turns
+MOST = 1 << 30  # bytes in one call; macOS refuses more than fit into an int
 _PIECES = 512  # memory pieces in one call; the kernel's limit is 1024
 
 # A send that waits in the kernel without the GIL, for a while: one turn instead of
@@ -162,15 +163,29 @@ def send(sock: socket.socket, parts: list[memoryview], *, patient: bool) -> int:
     flags = 0 if patient and _CAN_WAIT else _DONTWAIT
     try:
         if hasattr(sock, "sendmsg"):
-            return sock.sendmsg(parts[:_PIECES], (), flags)
-        return sock.send(parts[0], flags)
+            return sock.sendmsg(_bounded(parts), (), flags)
+        return sock.send(parts[0][:MOST], flags)
     except (BlockingIOError, InterruptedError):
         return 0
+
+
+def _bounded(parts: list[memoryview]) -> list[memoryview]:
+    """Take the first pieces, as much of them as one call may send."""
+    parts = parts[:_PIECES]
+    if sum(map(len, parts)) <= MOST:
+        return parts
+    some, room = [], MOST
+    for part in parts:
+        some.append(part[:room])
+        room -= len(some[-1])
+        if not room:
+            break
+    return some
 
 
 def receive(sock: socket.socket, memory: memoryview) -> int | None:
     """Receive what is there; 0 at the end of the stream, None if there is nothing."""
     try:
-        return sock.recv_into(memory, 0, _DONTWAIT)
+        return sock.recv_into(memory, min(len(memory), MOST), _DONTWAIT)
     except (BlockingIOError, InterruptedError):
         return None

@@ -142,3 +142,17 @@ def test_a_send_to_a_frozen_peer_takes_what_fits_and_returns(
         sockets.send(far, parts, patient=False)
     with pytest.raises(OSError):
         eventually(lambda: sockets.send(far, parts, patient=False) < 0)
+
+
+def test_one_call_sends_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some systems refuse more bytes at once than fit into an int."""
+    monkeypatch.setattr(sockets, "MOST", 10)
+    first, second = socket.socketpair()
+    with first, second:
+        parts = [memoryview(b"abcd"), memoryview(b""), memoryview(b"efghijklmnop")]
+        assert sockets.send(first, parts, patient=False) == 10
+        assert sockets.send(first, [memoryview(b"klm")], patient=False) == 3
+        memory = memoryview(bytearray(20))
+        assert sockets.receive(second, memory) == 10
+        assert sockets.receive(second, memory[10:]) == 3
+        assert bytes(memory[:13]) == b"abcdefghijklm"
