@@ -135,6 +135,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="frames drawn each second at most (default: 30)",
     )
+    view.add_argument(
+        "--host",
+        metavar="HOST[:PORT]",
+        help="name or address of the run's machine as this one reaches it, for a run "
+        "that listens beyond its machine",
+    )
     view.set_defaults(command=_view)
 
     runs = commands.add_parser(

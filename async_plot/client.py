@@ -22,7 +22,7 @@ from .errors import (
     HandshakeError,
     RunNotFoundError,
 )
-from .net import runs, sockets, surroundings
+from .net import channel, files, runs, sockets, surroundings
 from .wire import codec, handshake, messages, pickles
 from .wire.connection import Connection, Phase
 from .wire.framing import describe
@@ -42,6 +42,9 @@ from .wire.messages import (
 __all__ = ["Client", "ReceivedFrame", "decode_frame"]
 
 _WAITALL = getattr(socket, "MSG_WAITALL", 0)
+GONE = 5.0  # seconds of refusals after which a far run is taken to have ended
+FAR = 0.05  # seconds of an answer's way from which a viewer holds two credits
+CREDIT = 2
 RETRY = (0.05, 2.0)  # seconds between attempts to reach a run: the first, the longest
 
 debug = logging.getLogger("async_plot.wire")
@@ -113,9 +116,15 @@ class Client:
         or a server of this process; None is the newest run.
     plotter : str, optional
         Of a run with several plotters, the one whose frames are wanted; default all.
+    host : str, optional
+        Name or address under which this machine reaches that of the run, maybe with
+        ``:port``, where the connection file says another one. For runs that listen
+        beyond their machine.
 
     Raises
     ------
+    ValueError
+        If `host` is given, and the run does not listen beyond its machine.
     RunNotFoundError
         If there is no such run; the text lists those that there are.
     PermissionError
@@ -131,7 +140,13 @@ class Client:
     ((1,), {'two': 2}, 1)
     """
 
-    def __init__(self, run: Any = None, *, plotter: str | None = None) -> None:
+    def __init__(
+        self,
+        run: Any = None,
+        *,
+        plotter: str | None = None,
+        host: str | None = None,
+    ) -> None:
         if hasattr(run, "connection_file"):
             run = run.connection_file
             if run is None:  # else None would mean the newest of all runs
@@ -141,14 +156,20 @@ class Client:
         # When the last bytes came; infinite while that tells nothing: there is no
         # connection, or one call waits for all of a big array.
         self.heard = math.inf
+        self._host = host
+        if host is not None and self.run.address is not None:
+            self._far()
         self._plotter = plotter
         self._lock = threading.Lock()  # of `_connection`'s outgoing side
-        self._sock: socket.socket | None = None
+        self._sock: channel.Channel | None = None
         self._connection: Connection | None = None
         self._memory = _Memory()
         self._closed = False
         self._ended = False  # the run has said its last word
         self._heard = 0  # number of the newest log record
+        self._refused = 0.0  # since when, if nothing listens where the run was
+        self._credit = 1  # frames that may be under way
+        self._asked: dict[str, int] = {}  # those that are
 
     def __iter__(self) -> Iterator[ReceivedFrame]:
         given: dict[str, int] = {}
@@ -198,6 +219,11 @@ class Client:
                 self._hang_up()
                 if self._closed or self._ended:
                     return
+                if self.welcome is None and self._far() is not None:
+                    raise self._unreachable(error) from None
+                if self._is_gone(error):
+                    yield _lost("nothing listens where the run was: it has ended")
+                    return
                 if had_one and self.run.alive:
                     yield _lost(f"connection lost ({error}), connecting again")
             finally:
@@ -218,7 +244,13 @@ class Client:
         shown : int
             Number of the newest frame shown so far.
         """
-        self.say(Ready(plotter, shown))
+        # A far one's next frame is on its way while this one is looked at. Frames
+        # that were passed over, too, have used a credit.
+        asked = self._asked.get(plotter, 0)
+        count = max(1, self._credit - asked)
+        self._asked[plotter] = min(asked + count, CREDIT)
+        for _ in range(count):
+            self.say(Ready(plotter, shown))
 
     def say(self, message: Message) -> None:
         """Send a message to the run; lost if there is no connection just now.
@@ -271,27 +303,53 @@ class Client:
             raise LookupError(f"no plotter {self._plotter!r} in this run: {known}")
         return [self._plotter]
 
+    def _far(self) -> tuple[str, int] | None:
+        """Where to dial by TLS; None for what is reached without.
+
+        On its own machine a run is always found at its loopback address.
+        """
+        run = self.run
+        if run.remote is None:
+            if self._host is not None:
+                raise ValueError(
+                    f"host={self._host!r} is for a run that listens beyond its "
+                    f"machine, as with Server(host='0.0.0.0'); {run.name!r} does not"
+                )
+            return None
+        if self._host is None:
+            return None if run.host == files.hostname() else run.remote
+        return _parted(self._host, run.remote[1])
+
     def _connect(self) -> None:
         """Dial, and prove the key both ways within the handshake's time."""
-        if self.run.address is None or self.run.key is None:
+        run = self.run
+        if run.address is None or run.key is None:
             raise ClosedError("the run has ended")
-        host, port = self.run.address
-        deadline = time.monotonic() + handshake.TIMEOUT
-        self._sock = sock = sockets.dial(host, port, handshake.TIMEOUT)
-        key = handshake.derive(self.run.key, Right.LOOK)
-        connection = Connection(
-            Dialling(key, Role.VIEWER, Right.LOOK), self._memory.allocate
+        far, limit = self._far(), handshake.TIMEOUT
+        pin = run.fingerprint if far is not None else None
+        self._sock = sock = channel.dial(far or run.address, limit, pin)
+        deadline = time.monotonic() + limit
+        key = handshake.derive(run.key, Right.LOOK)
+        proof = Dialling(
+            key, Role.VIEWER, Right.LOOK, binding=bytes.fromhex(pin) if pin else b""
         )
+        connection = Connection(proof, self._memory.allocate)
         self._early: list[Message] = []
+        self._asked = {}
+        said = time.monotonic()
         while connection.phase is Phase.PROVING:
             sock.settimeout(max(0.001, deadline - time.monotonic()))
             count = sock.recv_into(connection.get_buffer())
             if not count:
                 connection.eof()
             self._early += connection.received(count)
+            took = time.monotonic() - said
             for part in connection.data_to_send():
                 sock.sendall(part)
                 connection.sent(len(part))
+                said = time.monotonic()
+        self._credit = CREDIT if took > FAR else 1
+        self._refused = 0.0
         sock.settimeout(None)  # keep-alive tells when the other end is gone
         with self._lock:
             self._connection = connection
@@ -322,6 +380,9 @@ class Client:
             _log(">", message)
             if self._repeats(message):
                 continue
+            if isinstance(message, messages.Frame):
+                asked = self._asked.get(message.plotter, 0)
+                self._asked[message.plotter] = max(0, asked - 1)
             if isinstance(message, Welcome):
                 self.welcome = message
             if isinstance(message, State) and message.state != RunState.RUNNING.value:
@@ -354,6 +415,21 @@ class Client:
         if sock is not None:
             sock.close()
 
+    def _unreachable(self, error: Exception) -> ClosedError:
+        where = "{}:{}".format(*(self._far() or ("", 0)))
+        return ClosedError(
+            f"{where} cannot be reached: {error}; if the machine has another name or "
+            "address from here, give it as host (async-plot view --host)"
+        )
+
+    def _is_gone(self, error: Exception) -> bool:
+        """Whether a run on another machine has ended, whose file nobody updates."""
+        if not isinstance(error, ConnectionRefusedError) or self._far() is None:
+            self._refused = 0.0
+            return False
+        self._refused = self._refused or time.monotonic()
+        return time.monotonic() - self._refused > GONE
+
     def _renew(self) -> bool:
         """Read the connection file again; say whether the run can still be reached."""
         try:
@@ -380,6 +456,16 @@ class Client:
             yield State(self.run.state, "", time.time())
         else:
             yield _lost(f"process {self.run.pid} is gone and left no word")
+
+
+def _parted(text: str, port: int) -> tuple[str, int]:
+    """Host and port of ``"host"``, ``"host:port"``, ``"::1"`` or ``"[::1]:port"``."""
+    host, colon, number = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        return text.strip("[]"), port
+    if not number.isdigit() or not 0 < int(number) < 65536:
+        raise ValueError(f"host is NAME or NAME:PORT, not {text!r}")
+    return host.strip("[]"), int(number)
 
 
 def _lost(text: str) -> State:

@@ -31,6 +31,8 @@ class Options:
         Whether there is one alone.
     host, port, client_cmd, view, overhead, name, on_exit, stalled_after
         As given to `Server`, `name` filled in.
+    remote : bool
+        Whether other machines can reach `host`.
     wait : float
         Seconds to wait for a client.
     inert : bool
@@ -41,6 +43,7 @@ class Options:
     single: bool
     host: str
     port: int
+    remote: bool
     client_cmd: list[str] | None
     view: str | None
     wait: float
@@ -73,7 +76,7 @@ def check(
     """
     plotters = _plotters(plotter)
     inert = surroundings.is_inert()
-    address = _checked_address(host, port)
+    address = _checked_address(host, port, inert=inert)
     if on_exit not in ("keep", "close"):
         raise ValueError(f"on_exit must be 'keep' or 'close', not {on_exit!r}")
     if name is not None and (not isinstance(name, str) or not name.strip()):
@@ -83,6 +86,7 @@ def check(
         single=not isinstance(plotter, Mapping),
         host=address[0],
         port=address[1],
+        remote=not _is_loopback(address[0]),
         client_cmd=_checked_command(client_cmd),
         view=_checked_view(view, inert=inert),
         wait=_checked_wait(wait_for_client),
@@ -113,11 +117,17 @@ def _plotters(plotter: object) -> dict[str, type | None]:
     return dict(plotter)
 
 
-def _checked_address(host: object, port: object) -> tuple[str, int]:
-    if not isinstance(host, str) or not _is_loopback(host):
+def _checked_address(host: object, port: object, *, inert: bool) -> tuple[str, int]:
+    if not isinstance(host, str) or not host or not host.isprintable() or " " in host:
         raise ValueError(
-            f"host must be a loopback address such as '127.0.0.1', not {host!r}: "
-            "beyond this machine the channel would need TLS, which is not there yet"
+            "host must be an address or name to listen on, such as '127.0.0.1' or "
+            f"'0.0.0.0', not {host!r}"
+        )
+    if not inert and not _is_loopback(host) and not surroundings.has_tls():
+        raise ValueError(
+            f"host={host!r} can be reached from other machines, so it needs TLS and "
+            "the extra 'tls' (pip install 'async_plot[tls]'); with host='127.0.0.1' "
+            "ssh can carry the frames"
         )
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
         raise ValueError(f"port must be an integer from 0 to 65535, not {port!r}")

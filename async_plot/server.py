@@ -80,7 +80,9 @@ class Server(Feed):
         there. With a dict each name has a figure of its own and is updated by
         ``server[name].update(...)``. With None a ready-made plotter draws by shape.
     host : str, default: "127.0.0.1"
-        Address to listen on; a loopback one.
+        Address or name to listen on. Beyond loopback, as with ``"0.0.0.0"``, the
+        channel is TLS, with a certificate made for the run and known by the connection
+        file; this needs the extra ``tls``.
     port : int, default: 0
         Port to listen on; 0 lets the system choose.
     client_cmd : list of str, optional
@@ -327,7 +329,7 @@ class Server(Feed):
         )
         try:
             self._session = session
-            session.open(options.host, options.port, command)
+            session.open(options.host, options.port, command, remote=options.remote)
         except BaseException as error:
             # Also when Ctrl-C comes here: nothing half open stays behind, and a
             # later call may try again.

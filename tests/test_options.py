@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from async_plot.net import surroundings
 from async_plot.options import WAIT, Options, check
 
 # Each wrong argument, and what is said about it, stands in ``test_server.py``.
@@ -106,3 +107,17 @@ def test_a_run_is_named_after_its_script(
     """Or after its package, where that was started."""
     monkeypatch.setattr(sys, "argv", argv)
     assert checked(name=None).name == name
+
+
+def test_a_host_beyond_loopback_needs_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is refused at construction, with what to install; inert, it needs nothing."""
+    assert checked(host="0.0.0.0").remote and checked(host="node7").remote
+    assert not checked(host="::1").remote
+    monkeypatch.setattr(surroundings, "has_tls", lambda: False)
+    with pytest.raises(ValueError, match=r"host='0\.0\.0\.0'.*async_plot\[tls\]"):
+        checked(host="0.0.0.0")
+    checked(host="127.0.0.1")
+    monkeypatch.setenv("ASYNC_PLOT", "off")
+    checked(host="0.0.0.0")

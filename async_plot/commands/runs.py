@@ -43,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
                 str(run.pid),
                 started,
                 age(now - run.started),
-                "{}:{}".format(*run.address) if run.alive and run.address else "-",
+                "{}:{}".format(*(run.remote or run.address))
+                if run.alive and run.address
+                else "-",
             )
         )
     print(*table(rows), sep="\n")
@@ -86,5 +88,6 @@ def _described(run: Run) -> dict[str, Any]:
         "python": run.python,
         "started": run.started,
         "address": list(run.address) if run.alive and run.address else None,
+        "remote": list(run.remote) if run.alive and run.remote else None,
         "connection_file": str(run.connection_file),
     }

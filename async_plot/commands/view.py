@@ -30,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
     from ..net import runs
     from .pick import pick
 
-    client = Client(pick(runs.list_runs()) if options.run is None else options.run)
+    run = pick(runs.list_runs()) if options.run is None else options.run
+    client = Client(run, host=options.host)
     if options.save is not None:
         from ..views import offscreen
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..wire.framing import printable
 from .files import open_private
 
-__all__ = ["Launched", "code", "release"]
+__all__ = ["Launched", "code", "let_go", "program", "release"]
 
 # Viewers that outlive their run. They are kept here, and looked at whenever another
 # one is launched, so that one that ended is no zombie for ever.
@@ -29,11 +29,22 @@ def code(connection_file: Path, main: str = "async_plot.views.launched") -> str:
     as a script that was started there would not; what the calculation imports from,
     the viewer is told later.
     """
+    return program(main, str(connection_file))
+
+
+def program(module: str, *arguments: str) -> str:
+    """Python source that calls the ``main`` of one of our modules."""
     package = str(Path(__file__).resolve().parents[2])
     return (
         f"import sys; sys.path[:] = [*filter(None, sys.path), {package!r}]; "
-        f"from {main} import main; main({str(connection_file)!r})"
+        f"from {module} import main; main({', '.join(map(repr, arguments))})"
     )
+
+
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    """Leave a process to itself."""
+    if process.poll() is None and process not in _released:
+        _released.append(process)
 
 
 class Launched:
@@ -83,8 +94,7 @@ class Launched:
 
     def let_go(self) -> None:
         """Leave the viewer to itself."""
-        if self._process.poll() is None and self._process not in _released:
-            _released.append(self._process)
+        let_go(self._process)
 
     def _last_line(self) -> str:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..wire.connection import Connection
@@ -79,13 +80,16 @@ class Peer:
         key: bytes,
         traffic: Traffic,
         now: float,
+        binding: Callable[[], bytes] = bytes,
     ) -> None:
         self.sock = sock
         self.address = address
-        self.connection = Connection(Dialled(key))
+        self.connection = Connection(Dialled(key, binding=binding))
+        self.port = 0  # of its end
         self.traffic = traffic
         self.since = now
         self.moved = now  # when bytes went out last
+        self.unsent: int | None = None  # what its kernel had not taken then
         self.credit: dict[str, int] = {}
         self.ready: dict[str, float] = {}  # when it asked for a frame last
         self.sent: dict[str, int] = {}
@@ -148,6 +152,20 @@ class Peer:
         self.sending.append(snapshot)
         self.moved = now
         self.flush(now)
+
+    def stalled(self, now: float, seconds: float) -> bool:
+        """Whether it has taken nothing of a message for so long.
+
+        A thin line takes a big one for minutes: then nothing may go into the socket
+        for long, while what is in it gets less.
+        """
+        if not self.connection.mid_send or now - self.moved <= seconds / 4:
+            return False
+        unsent = sockets.unsent(self.sock)
+        if unsent != self.unsent:
+            self.unsent = unsent
+            self.moved = now - seconds / 4
+        return now - self.moved > seconds
 
     def flush(self, now: float) -> None:
         """Send what waits, as far as the socket takes it."""

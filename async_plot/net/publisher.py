@@ -18,6 +18,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import AsyncPlotError
 from ..wire import framing
@@ -44,6 +45,9 @@ from .snapshot import Snapshot
 from .stall import StallAlarm
 from .wakeup import Wakeup
 from .warning import Aside, warn
+
+if TYPE_CHECKING:
+    from .gate import Gate
 
 __all__ = ["Ending", "Publisher"]
 
@@ -119,6 +123,8 @@ class Publisher(threading.Thread):
         ``retire(state)`` notes that the run has ended, if nobody else can.
     stalled_after : float, optional
         Seconds without a sign of life after which the stall alarm is raised.
+    gate : Gate, optional
+        Open; through it viewers come from other machines.
     """
 
     def __init__(
@@ -131,6 +137,7 @@ class Publisher(threading.Thread):
         store: Callable[[list[list[memoryview]]], None],
         retire: Callable[[str], object] = str,
         stalled_after: float | None = None,
+        gate: Gate | None = None,
     ) -> None:
         super().__init__(name="async_plot", daemon=True)
         self.bell: Wakeup  # rung by the calculation; made by `run`
@@ -140,8 +147,9 @@ class Publisher(threading.Thread):
         self.abandoned = False  # nobody waits for the end any more
         self.discarded = False  # the start was broken off: there is nothing to tell
         self.reception = Reception(
-            listener, key, self._introduce, self._hear, self._free
+            listener, key, self._introduce, self._hear, self._free, gate
         )
+        self._gate = gate
         self.chronicle = Chronicle(self._wake)
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
@@ -441,6 +449,9 @@ class Publisher(threading.Thread):
                 self.notice.ring()
                 if not (self.opened or self.awaited):
                     warn("going on without a viewer: %s", self.process_ended)
+        if self._gate is not None and (why := self._gate.ended()):
+            self._gate = None
+            warn("no viewers from other machines any more: TLS ended with %s", why)
 
     def _watch(self, now: float) -> None:
         """Look whether the calculation has stalled, or goes on."""

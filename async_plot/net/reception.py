@@ -7,11 +7,13 @@ Knows bytes and deadlines; what a message means, and which frame goes to whom, i
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import selectors
 import socket
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import ClosedError, HandshakeError, ProtocolError
 from ..wire.connection import Phase
@@ -22,6 +24,9 @@ from . import sockets
 from .peer import Peer, Traffic
 from .snapshot import Snapshot
 from .wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from .gate import Gate
 
 __all__ = ["Reception"]
 
@@ -47,6 +52,8 @@ class Reception:
         ``hear(peer, message, now)`` acts on what it says.
     free : callable
         ``free(snapshot)``: nothing of it is being sent to anybody any more.
+    gate : Gate, optional
+        Through which other machines come.
 
     Attributes
     ----------
@@ -63,6 +70,7 @@ class Reception:
         greet: Callable[[Peer], None],
         hear: Callable[[Peer, Message, float], None],
         free: Callable[[Snapshot], None],
+        gate: Gate | None = None,
     ) -> None:
         self.peers: list[Peer] = []
         self.traffic = Traffic()
@@ -72,6 +80,7 @@ class Reception:
         self._greet = greet
         self._hear = hear
         self._free = free
+        self._gate = gate
         self._selector: selectors.BaseSelector  # made by `open`
 
     # -- waiting ---------------------------------------------------------------
@@ -114,7 +123,7 @@ class Reception:
             proving = peer.connection.phase is Phase.PROVING
             if proving and now - peer.since > HANDSHAKE_TIMEOUT:
                 self.drop(peer, "no proof in time")
-            elif peer.connection.mid_send and now - peer.moved > STALL:
+            elif peer.stalled(now, STALL):
                 self.drop(peer, "it stopped reading inside a message")
         with contextlib.suppress(KeyError):  # it is registered
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -160,6 +169,8 @@ class Reception:
         Closing while something of the viewer lies unread would make the kernel
         throw away what the viewer has not read yet.
         """
+        if self._gate is not None:
+            self._gate.finish()
         told: set[int] = set()
         while self.peers and (now := time.monotonic()) < deadline:
             for peer in list(self.peers):
@@ -191,6 +202,8 @@ class Reception:
         with contextlib.suppress(OSError):
             peer.sock.shutdown(socket.SHUT_RDWR)
         peer.sock.close()
+        if self._gate is not None:
+            self._gate.forget(peer.port)
         self._release(peer)
 
     def close(self) -> None:
@@ -199,6 +212,8 @@ class Reception:
             self.drop(peer, "the run has ended")
         self._listener.close()
         self._selector.close()
+        if self._gate is not None:
+            self._gate.close()
 
     def forked(self) -> None:
         """Drop the descriptors that a forked child inherited.
@@ -207,6 +222,8 @@ class Reception:
         """
         for sock in [self._listener, *(peer.sock for peer in self.peers)]:
             sock.close()
+        if self._gate is not None:
+            self._gate.forked()
         sockets.close_strays(self._address)
         # An epoll object is shared with the parent: it must be closed without
         # unregistering what the parent still waits for.
@@ -232,7 +249,12 @@ class Reception:
             where = f"{address[0]}:{address[1]}"
             try:
                 sockets.prepare(sock)
-                peer = Peer(sock, where, self._key, self.traffic, now)
+                port = address[1]
+                bound = (
+                    functools.partial(self._gate.binding, port) if self._gate else bytes
+                )
+                peer = Peer(sock, where, self._key, self.traffic, now, bound)
+                peer.port = port
                 self._selector.register(sock, selectors.EVENT_READ, peer)
             except OSError as error:
                 debug.debug("accept: %s", error)
@@ -271,6 +293,8 @@ class Reception:
             self.drop(peer, str(error))
             return
         if proving and connection.phase is Phase.OPEN:
+            if self._gate is not None:
+                peer.address = self._gate.origin(peer.port) or peer.address
             self._greet(peer)
         for message in messages:
             if peer not in self.peers:

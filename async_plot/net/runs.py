@@ -55,7 +55,7 @@ class Run:
     run, name, host, pid, python, started
         As in `async_plot.wire.messages.Welcome`.
     address : (str, int) or None
-        Where the run listens; None once it has ended.
+        Where the run listens on its machine; None once it has ended.
     key : bytes or None
         Its secret; None once it has ended. Kept out of ``repr``.
     state : str
@@ -65,6 +65,10 @@ class Run:
         again is not taken for the run.
     directory : Path
         Where its files are.
+    remote : (str, int) or None
+        Where other machines reach it by TLS, if they may.
+    fingerprint : str or None
+        SHA-256 of the certificate that they must find there, in hexadecimal.
     """
 
     run: str
@@ -78,6 +82,8 @@ class Run:
     state: str
     birth: int | None
     directory: Path
+    remote: tuple[str, int] | None = None
+    fingerprint: str | None = None
 
     @property
     def connection_file(self) -> Path:
@@ -105,8 +111,19 @@ class Run:
 # -- writing -----------------------------------------------------------------------
 
 
-def create(name: str, address: tuple[str, int], key: bytes) -> tuple[Run, str]:
+def create(
+    name: str,
+    address: tuple[str, int],
+    key: bytes,
+    remote: tuple[str, int] | None = None,
+    fingerprint: str | None = None,
+) -> tuple[Run, str]:
     """Make the files of a new run of this process.
+
+    Parameters
+    ----------
+    name, address, key, remote, fingerprint
+        As in `Run`.
 
     Returns
     -------
@@ -135,6 +152,8 @@ def create(name: str, address: tuple[str, int], key: bytes) -> tuple[Run, str]:
         state="running",
         birth=birth(os.getpid()),
         directory=Path(),
+        remote=remote,
+        fingerprint=fingerprint,
     )
     try:
         run = replace(run, directory=home() / hostname() / identity)
@@ -154,7 +173,7 @@ def create(name: str, address: tuple[str, int], key: bytes) -> tuple[Run, str]:
 
 def end(run: Run, state: str) -> Run:
     """Note that a run has ended: its address and key are void."""
-    ended = replace(run, address=None, key=None, state=state)
+    ended = replace(run, address=None, key=None, state=state, remote=None)
     _write(ended)
     return ended
 
@@ -197,6 +216,9 @@ def read(path: str | os.PathLike[str]) -> Run:
         if key is not None and len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
         address = content["address"]
+        remote, fingerprint = content.get("remote"), content.get("fingerprint")
+        if remote and len(bytes.fromhex(str(fingerprint))) != 32:
+            raise ValueError("a fingerprint has 32 bytes")
         return Run(
             run=str(content["run"]),
             name=str(content["name"]),
@@ -209,6 +231,8 @@ def read(path: str | os.PathLike[str]) -> Run:
             state=str(content["state"]),
             birth=content["birth"],
             directory=path.parent,
+            remote=(str(remote[0]), int(remote[1])) if remote else None,
+            fingerprint=fingerprint if remote else None,
         )
     except (FileNotFoundError, NotADirectoryError):
         raise RunNotFoundError(f"there is no connection file {path}") from None

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import logging
 import os
+import socket
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ from .publisher import TICK, Ending, Publisher
 
 if TYPE_CHECKING:
     from .feed import Feed
+    from .gate import Gate
     from .snapshot import Snapshot
 
 __all__ = ["Session", "is_shortage", "outcome", "wait_for_abandoned"]
@@ -70,6 +72,7 @@ class Session:
         self.publisher: Publisher | None = None
         self.run: runs.Run | None = None
         self.launched: launch.Launched | None = None
+        self.gate: Gate | None = None
         self._name = name
         self._feeds = feeds
         self._pickled = pickled
@@ -80,7 +83,9 @@ class Session:
 
     # -- start -----------------------------------------------------------------
 
-    def open(self, host: str, port: int, command: list[str] | None) -> None:
+    def open(
+        self, host: str, port: int, command: list[str] | None, *, remote: bool = False
+    ) -> None:
         """Listen, write the run's files, start the thread, launch the viewer.
 
         Parameters
@@ -89,6 +94,9 @@ class Session:
             Where to listen.
         command : list of str or None
             Command line of the viewer's interpreter; None launches nothing.
+        remote : bool
+            Other machines reach that address: it speaks TLS. Viewers on this one
+            get a loopback address of their own, without it.
 
         Raises
         ------
@@ -98,11 +106,27 @@ class Session:
             If the system lacks something.
         """
         runs.clean_quietly()
-        listener = sockets.listen(host, port)
+        near = ("127.0.0.1", 0) if remote else (host, port)
+        listener = sockets.listen(*near)
         try:
             key = handshake.new_key()
             address = listener.getsockname()[:2]
-            self.run, trouble = runs.create(self._name, address, key)
+            outside, fingerprint = None, None
+            if remote:
+                from .gate import Gate
+
+                self.gate = Gate()
+                self.gate.open(host, port, address)
+                # Its name costs no look-up, which could hang; where another one is
+                # needed, the viewer is told (``--host``).
+                seen = socket.gethostname() if host in ("0.0.0.0", "::") else host
+                outside, fingerprint = (
+                    (seen, self.gate.address[1]),
+                    self.gate.fingerprint,
+                )
+            self.run, trouble = runs.create(
+                self._name, address, key, outside, fingerprint
+            )
             if trouble:
                 logger.warning("%s", trouble)
             self.publisher = Publisher(
@@ -113,7 +137,8 @@ class Session:
                 Budget(self._overhead, time.monotonic()),
                 functools.partial(runs.write_record, self.run),
                 functools.partial(runs.end, self.run),
-                self._stalled_after,
+                stalled_after=self._stalled_after,
+                gate=self.gate,
             )
         except BaseException:
             listener.close()
@@ -210,6 +235,8 @@ class Session:
                     time.sleep(0.001)
             if not publisher.done:
                 publisher.forked()
+        if self.gate is not None:
+            self.gate.close()
         if self.launched is not None:
             self.launched.let_go()
         if self.run is not None:
@@ -230,7 +257,9 @@ class Session:
 
     @property
     def address(self) -> tuple[str, int] | None:
-        """Where it listens."""
+        """Where it listens; of two, where other machines may come."""
+        if self.gate is not None:
+            return self.gate.address
         return self.run.address if self.run is not None else None
 
     @property

@@ -21,6 +21,7 @@ __all__ = [
     "receive",
     "send",
     "tune",
+    "unsent",
 ]
 
 PATIENCE = 0.02  # seconds that a large send may wait for a peer that reads
@@ -33,6 +34,10 @@ _PIECES = 512  # memory pieces in one call; the kernel's limit is 1024
 _DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)
 _CAN_WAIT = bool(_DONTWAIT) and sys.platform == "linux"
 
+
+# Milliseconds after which data that nobody acknowledges ends a connection to another
+# machine: keep-alive, which asks as often, is silent while data is under way.
+_UNACKNOWLEDGED = 14_000
 
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -59,15 +64,22 @@ def listen(host: str, port: int) -> socket.socket:
     OSError
         If the system has no socket left.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        found = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        # Of a name with both kinds, the kind that every machine has.
+        found.sort(key=lambda each: each[0] != socket.AF_INET)
+        family, _, _, _, address = found[0]
         sock = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # names have rules of their own
         raise _explained(error, host, port) from error
     try:
         if sys.platform != "win32":  # there it would let a squatter share the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
+        if host == "::":  # all of this machine's addresses, the short ones too
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind(address)
         sock.listen(128)
         sock.setblocking(False)
     except BaseException as error:
@@ -78,10 +90,11 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _explained(error: OSError, host: str, port: int) -> OSError:
-    kind = OSError if error.errno in _SHORTAGES else ListenError
-    text = error.strerror or str(error)  # a name that is not found has no errno
-    return kind(error.errno, f"cannot listen on {host} port {port}: {text}")
+def _explained(error: Exception, host: str, port: int) -> OSError:
+    number = getattr(error, "errno", None)
+    kind = OSError if number in _SHORTAGES else ListenError
+    text = getattr(error, "strerror", "") or str(error)
+    return kind(number, f"cannot listen on {host} port {port}: {text}")
 
 
 def dial(host: str, port: int, timeout: float) -> socket.socket:
@@ -127,8 +140,18 @@ def close_strays(address: tuple[object, ...]) -> None:
             sock.detach()
 
 
-def tune(sock: socket.socket) -> None:
-    """Send small messages at once; notice a peer that fell silent for good."""
+def tune(sock: socket.socket, *, far: bool = False) -> None:
+    """Send small messages at once; notice a peer that fell silent for good.
+
+    Parameters
+    ----------
+    sock : socket
+    far : bool
+        The peer is another machine, which can vanish while data is under way to it.
+        Not so near ones: the same limit would cut one that is only suspended.
+    """
+    if far and hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, seconds in (
@@ -181,6 +204,18 @@ def _bounded(parts: list[memoryview]) -> list[memoryview]:
         if not room:
             break
     return some
+
+
+def unsent(sock: socket.socket) -> int | None:
+    """Bytes that the peer has not acknowledged yet, where the system tells it."""
+    try:
+        import fcntl
+        import termios
+
+        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except (ImportError, OSError):
+        return None
+    return int(struct.unpack("@i", answer)[0])
 
 
 def receive(sock: socket.socket, memory: memoryview) -> int | None:

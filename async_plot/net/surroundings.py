@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["display", "is_inert", "secondary", "set_up_debug", "toolkit"]
+__all__ = ["display", "has_tls", "is_inert", "secondary", "set_up_debug", "toolkit"]
 
 # Where the launchers of parallel programs tell a process its rank.
 _RANKS = (
@@ -46,6 +46,11 @@ def toolkit() -> str:
         if _installed(module):
             return backend
     return ""
+
+
+def has_tls() -> bool:
+    """Whether what makes and speaks TLS is installed."""
+    return _installed("_ssl") and _installed("cryptography")
 
 
 def _installed(module: str) -> bool:

@@ -10,7 +10,9 @@ gets ``answer``::
 Each mac is HMAC-SHA256 over a label of its direction and everything said before
 it (so version, role, right and both nonces): a message cannot be replayed, sent
 back, or answered for another version. The key used is the run's key for the right
-that is asked for, see `derive`; the key itself never travels.
+that is asked for, see `derive`; the key itself never travels. Where something else
+protects the connection, both macs also stand for the fingerprint of its certificate:
+what was said on an unprotected connection is no proof on a protected one.
 """
 
 from __future__ import annotations
@@ -84,10 +86,18 @@ class Dialled:
         The run's key.
     random : callable, default: os.urandom
         Source of the nonce.
+    binding : callable, default: bytes
+        ``binding()`` gives the fingerprint, or nothing; called when the proof is there.
     """
 
-    def __init__(self, key: bytes, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        random: Callable[[int], bytes] = os.urandom,
+        binding: Callable[[], bytes] = bytes,
+    ) -> None:
         self._key = key
+        self._binding = binding
         self._hello = _HELLO.pack(_MAGIC, VERSION, random(32))
         self._received = b""
         self.role: Role | None = None
@@ -127,9 +137,10 @@ class Dialled:
         except ValueError:
             raise HandshakeError(f"role {role} or right {right} is unknown") from None
         key = derive(self._key, self.right)
-        if not hmac.compare_digest(mac, _mac(key, b"dialling", said)):
+        bound = self._binding()
+        if not hmac.compare_digest(mac, _mac(key, b"dialling", said + bound)):
             raise AuthenticationError("the peer does not hold the key of this run")
-        answer = _ANSWER.pack(_WELCOME, _mac(key, b"dialled", said + mac))
+        answer = _ANSWER.pack(_WELCOME, _mac(key, b"dialled", said + mac + bound))
         return answer, rest
 
     @staticmethod
@@ -150,6 +161,8 @@ class Dialling:
         What this end is, and what it asks to be allowed.
     random : callable, default: os.urandom
         Source of the nonce.
+    binding : bytes, default: b""
+        The fingerprint, or nothing.
     """
 
     def __init__(
@@ -158,8 +171,10 @@ class Dialling:
         role: Role,
         right: Right,
         random: Callable[[int], bytes] = os.urandom,
+        binding: bytes = b"",
     ) -> None:
         self._key = key
+        self._binding = binding
         self._role = role
         self._right = right
         self._nonce = random(32)
@@ -197,7 +212,7 @@ class Dialling:
             proof = _PROOF.pack(
                 _MAGIC, VERSION, self._role, self._right, self._nonce, b"\0" * 32
             )[:-32]
-            mac = _mac(self._key, b"dialling", hello + proof)
+            mac = _mac(self._key, b"dialling", hello + proof + self._binding)
             self._said = hello + proof + mac
             return proof + mac, None
         if len(self._received) < _ANSWER.size:
@@ -206,7 +221,7 @@ class Dialling:
         if verdict == _WRONG_VERSION:
             raise HandshakeError("the other end refuses this version of the protocol")
         if verdict != _WELCOME or not hmac.compare_digest(
-            mac, _mac(self._key, b"dialled", self._said)
+            mac, _mac(self._key, b"dialled", self._said + self._binding)
         ):
             raise AuthenticationError("the other end does not hold the key of this run")
         return b"", self._received[_ANSWER.size :]

@@ -171,7 +171,7 @@ def test_error_at_the_start_does_not_show_the_key(monkeypatch):
     keys = []
     real = runs.create
 
-    def fail(name, address, key):
+    def fail(name, address, key, *_):
         keys.append(key)
         raise RuntimeError("no room")
 

@@ -316,16 +316,6 @@ def test_workers_are_not_served_yet():
         calculation.serves()
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["0.0.0.0", "::", "192.0.2.1", "example.com", "", "127.0.0.1.example.com", None, 7],
-)
-def test_hosts_beyond_this_machine_are_refused(host):
-    """No listener stands open to the network: there is no TLS yet."""
-    with pytest.raises(ValueError, match="loopback"):
-        Server(view=None, host=host)
-
-
 def test_only_loopback_is_listened_on():
     """What is bound is the loopback address alone."""
     with Server(view=None) as server:

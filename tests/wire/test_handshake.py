@@ -200,6 +200,35 @@ def test_replayed_answer_is_refused():
         there.receive(ANSWER)
 
 
+def test_proof_is_bound_to_the_connection():
+    """What was said without TLS, or with another certificate, proves nothing here."""
+    for ours, theirs in ((b"a" * 32, b""), (b"", b"a" * 32), (b"a" * 32, b"b" * 32)):
+        here = Dialled(KEY, lambda n: b"\xaa" * n, binding=lambda bound=ours: bound)
+        key = derive(KEY, Right.LOOK)
+        there = Dialling(key, Role.VIEWER, Right.LOOK, binding=theirs)
+        proof, _ = there.receive(here.data_to_send())
+        with pytest.raises(AuthenticationError):
+            here.receive(proof)
+    for bound in (b"", b"a" * 32):
+        here = Dialled(KEY, binding=lambda bound=bound: bound)
+        there = Dialling(key, Role.VIEWER, Right.LOOK, binding=bound)
+        proof, _ = there.receive(here.data_to_send())
+        answer, _ = here.receive(proof)
+        assert there.receive(answer) == (b"", b"")
+
+
+def test_answer_is_bound_to_the_connection():
+    """A far end that proved itself elsewhere has not done so here."""
+    here = Dialled(KEY, lambda n: b"\xaa" * n)
+    there, bound = dialling(), dialling()
+    bound._binding = b"a" * 32
+    proof, _ = there.receive(here.data_to_send())
+    bound.receive(here.data_to_send())
+    answer, _ = here.receive(proof)
+    with pytest.raises(AuthenticationError):
+        bound.receive(answer)
+
+
 def test_reflected_hello_is_no_proof():
     """Saying back what was heard proves nothing."""
     here = dialled()
