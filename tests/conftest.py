@@ -117,11 +117,13 @@ def _held() -> set[tuple[object, ...]]:
     held: set[tuple[object, ...]] = {
         (thread.native_id, f"thread {thread.name}") for thread in threading.enumerate()
     }
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            # A viewer that ended is waited for when the next one is launched.
-            if child.status() != psutil.STATUS_ZOMBIE:
-                held.add((child.pid, child.create_time(), f"process {child.pid}"))
+    for children in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(psutil.NoSuchProcess, OSError):
+            for pid in children.read_text().split():
+                child = psutil.Process(int(pid))
+                # A viewer that ended is waited for when the next one is launched.
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    held.add((child.pid, child.create_time(), f"process {pid}"))
     with contextlib.suppress(OSError):
         for number in os.listdir("/proc/self/fd"):
             with contextlib.suppress(OSError):

@@ -212,14 +212,15 @@ def processes() -> list[psutil.Process]:
     They are known by their environment: every test has an ``ASYNC_PLOT_HOME`` of
     its own.
     """
-    home = os.environ["ASYNC_PLOT_HOME"]
+    home = f"ASYNC_PLOT_HOME={os.environ['ASYNC_PLOT_HOME']}".encode()
     found = []
-    for process in psutil.process_iter():
+    for name in os.listdir("/proc"):  # ten times as quick as asking psutil
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if process.environ().get("ASYNC_PLOT_HOME") == home:
-                found.append(process)
+            # That of a zombie is empty.
+            if home in Path("/proc", name, "environ").read_bytes().split(b"\0"):
+                found.append(psutil.Process(int(name)))
     return found
 
 

@@ -141,7 +141,7 @@ def test_frames_of_another_likeness_are_told_apart(
         (1.0,),
         np.float64(1),
         np.ma.zeros(3),
-        np.array([object()]),
+        np.array([None]),
         1j,
     ],
     ids=repr,

@@ -332,7 +332,9 @@ CULPRITS = [
 ]
 
 
-@pytest.mark.parametrize(("make", "culprit"), CULPRITS, ids=lambda c: str(c)[:40])
+@pytest.mark.parametrize(
+    ("make", "culprit"), CULPRITS, ids=lambda c: getattr(c, "__name__", c)
+)
 def test_culprit_is_named(make, culprit):
     """The error names the class, what in it cannot be pickled, and what to do."""
     with pytest.raises(PlotterError) as caught:
