@@ -199,6 +199,14 @@ class Publisher(threading.Thread):
         self._ending = ending
         self._wake()
 
+    def wait(self, timeout: float) -> None:
+        """Wait until the thread has something to tell, at most `timeout` seconds."""
+        if hasattr(self, "notice"):
+            self.notice.wait(timeout)
+            self.notice.clear()
+        else:  # another thread is starting it, while the interpreter ends
+            time.sleep(min(timeout, 0.001))
+
     def _wake(self) -> None:
         if hasattr(self, "bell"):  # else it looks anyway, before it waits
             self.bell.ring()

@@ -162,8 +162,7 @@ class Session:
                 logger.warning("going on without a viewer: %s", why)
                 return
             publisher.alarm.alive()  # it waits for us, and has not stalled
-            publisher.notice.wait(min(left, TICK))
-            publisher.notice.clear()
+            publisher.wait(min(left, TICK))
 
     # -- end -------------------------------------------------------------------
 
@@ -188,8 +187,7 @@ class Session:
         deadline = self._deadline
         try:
             while not publisher.done and (left := deadline - time.monotonic()) > 0:
-                publisher.notice.wait(left)
-                publisher.notice.clear()
+                publisher.wait(left)
             # It has said that it is done; its last instructions take microseconds.
             while (
                 publisher.done and publisher.is_alive() and time.monotonic() < deadline

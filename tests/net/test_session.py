@@ -157,6 +157,20 @@ def test_the_promised_delay_is_half_a_second() -> None:
     assert 0.3 < session.EXIT_DELAY <= 0.5
 
 
+def test_a_thread_that_has_not_begun_is_waited_for_until_the_deadline(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the interpreter ends while another thread is inside the start."""
+    monkeypatch.setattr(session.Publisher, "start", lambda self: None)
+    monkeypatch.setattr(session, "EXIT_DELAY", 0.01)
+    one = Session("one", {"": feed}, {"": None}, overhead=1.0, on_exit="keep")
+    one.open("127.0.0.1", 0, None)
+    one.finish(RunState.FINISHED, "")
+    assert one.publisher is not None and one.run is not None
+    assert not runs.read(one.run.directory).alive
+    one.publisher.forked()
+
+
 def test_the_end_is_waited_for_until_the_deadline_and_no_longer(
     opened: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
