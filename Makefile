@@ -19,11 +19,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: $(VENV)/.installed-$(DEMO)
 	$(BIN)/async-plot demo
 
+# Many tests wait, for a window or an interpreter to start: two at a time.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+
 test: system-packages $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: system-packages $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -84,7 +84,13 @@ def home(
 
 
 @pytest.fixture(scope="session")
-def xvfb() -> Iterator[str]:
+def framebuffer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File with all that is on the display `xvfb` just now, in the format of xwd."""
+    return tmp_path_factory.mktemp("display") / "Xvfb_screen0"
+
+
+@pytest.fixture(scope="session")
+def xvfb(framebuffer: Path) -> Iterator[str]:
     """Name of a display that nobody sees, such as ``":7"``.
 
     Set ``DISPLAY`` to it in the test, or in the environment of its processes.
@@ -95,6 +101,7 @@ def xvfb() -> Iterator[str]:
             [
                 *("Xvfb", "-displayfd", str(writing), "-noreset"),
                 *("-nolisten", "tcp", "-screen", "0", "1600x1200x24"),
+                *("-fbdir", str(framebuffer.parent)),
             ],
             pass_fds=[writing],
             stdin=subprocess.DEVNULL,

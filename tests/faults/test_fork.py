@@ -22,7 +22,13 @@ def meddle(server):
 """
 
 
-@pytest.mark.parametrize("count", [pytest.param(1000, id="1000 forks")])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(200, id="200 forks"),
+        pytest.param(1000, id="1000 forks", marks=pytest.mark.slow),
+    ],
+)
 def test_forking_while_sending_disturbs_no_viewer(count: int) -> None:
     """Children call everything and leave; the parent's frames go on, whole."""
     source = f"""

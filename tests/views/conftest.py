@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -152,8 +153,9 @@ class Calculation:
 class Screen:
     """The display, as somebody before it sees it."""
 
-    def __init__(self, display: str) -> None:
+    def __init__(self, display: str, framebuffer: Path) -> None:
         self.env = {**os.environ, "DISPLAY": display}
+        self._framebuffer = framebuffer
 
     def xdotool(self, *words: str) -> str:
         done = subprocess.run(
@@ -177,22 +179,23 @@ class Screen:
         run_script(CLOSE, window, name="close.py", env=self.env)
 
     def size(self, window: str) -> tuple[int, int]:
+        return self._geometry(window)[2:]
+
+    def picture(self, window: str) -> np.ndarray[Any, Any]:
+        """Pixels of a window, 0 to 255."""
+        x, y, width, height = self._geometry(window)
+        content = np.memmap(self._framebuffer, np.uint8, "r")
+        header = content[:100].view(">u4")
+        size, line, colours = int(header[0]), int(header[12]), int(header[19])
+        pixels = content[size + 12 * colours :][: line * int(header[5])]
+        whole = pixels.reshape(-1, line // 4, 4)
+        return whole[y : y + height, x : x + width, 2::-1].astype(int)
+
+    def _geometry(self, window: str) -> tuple[int, int, int, int]:
         told = self.xdotool("getwindowgeometry", "--shell", window)
         facts = dict(line.split("=") for line in told.splitlines())
-        return int(facts["WIDTH"]), int(facts["HEIGHT"])
-
-    def picture(self, window: str = "root") -> np.ndarray[Any, Any]:
-        """Pixels of a window, 0 to 255."""
-        done = subprocess.run(
-            ["import", "-silent", "-window", window, "-depth", "8", "ppm:-"],
-            env=self.env,
-            capture_output=True,
-            timeout=AMPLE,
-            check=True,
-        )
-        _, size, _, pixels = done.stdout.split(b"\n", 3)
-        width, height = map(int, size.split())
-        return np.frombuffer(pixels, np.uint8).reshape(height, width, 3).astype(int)
+        x, y, width, height = (int(facts[k]) for k in ("X", "Y", "WIDTH", "HEIGHT"))
+        return x, y, width, height
 
     def count(self, window: str, colour: tuple[int, int, int]) -> int:
         return int(near(self.picture(window), colour).sum())
@@ -204,6 +207,7 @@ class Screen:
         deadline = Deadline(seconds)
         while self.count(window, colour) < 8:
             deadline.check(f"colour {colour} in window {window}")
+            time.sleep(0.02)
 
 
 def near(picture: np.ndarray[Any, Any], colour: tuple[int, int, int]) -> Any:
@@ -212,8 +216,8 @@ def near(picture: np.ndarray[Any, Any], colour: tuple[int, int, int]) -> Any:
 
 
 @pytest.fixture
-def screen(xvfb: str) -> Screen:
-    return Screen(xvfb)
+def screen(xvfb: str, framebuffer: Path) -> Screen:
+    return Screen(xvfb, framebuffer)
 
 
 @pytest.fixture
