@@ -25,7 +25,10 @@ from async_plot.wire import messages
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.rst"))
-BUILD_TIMEOUT = 120.0  # seconds; it takes a few
+BUILD_TIMEOUT = 240.0  # seconds; it takes a few
+
+# In one process, so that the pages are built once.
+pytestmark = pytest.mark.xdist_group("docs")
 
 
 @dataclasses.dataclass
