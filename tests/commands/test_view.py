@@ -39,8 +39,8 @@ class Wave(Plotter):
 
 
 @pytest.fixture
-def screen(xvfb: str) -> Screen:
-    return Screen(xvfb)
+def screen(xvfb: str, framebuffer: Path) -> Screen:
+    return Screen(xvfb, framebuffer)
 
 
 @contextmanager

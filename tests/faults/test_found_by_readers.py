@@ -65,10 +65,10 @@ def test_a_last_word_is_kept_though_the_last_frame_is_too_big_to_be(
     """A viewer that comes later is told how the run ended, and no more."""
     written = runs.write_record
 
-    def too_slow(run: runs.Run, parts: list[memoryview]) -> None:
-        if sum(map(len, parts)) > 1 << 20:
+    def too_slow(run: runs.Run, messages: list[list[memoryview]]) -> None:
+        if sum(len(part) for parts in messages for part in parts) > 1 << 20:
             raise OSError("no room")
-        written(run, parts)
+        written(run, messages)
 
     monkeypatch.setattr(runs, "write_record", too_slow)
     with Server(view=None) as server:
