@@ -81,14 +81,22 @@ class Chronicle:
 
     def absorb(self) -> None:
         """Enter the points that wait into their histories."""
+        columns: dict[str, tuple[list[float], list[float]]] = {}
         for _ in range(len(self._points)):
             step, values = self._points.popleft()
             self._seen += 1
+            at = self._seen if step is None else step
             for name, value in values.items():
-                history = self._histories.get(name)
-                if history is None:
-                    history = self._histories[name] = History()
-                history.append(self._seen if step is None else step, value)
+                column = columns.get(name)
+                if column is None:
+                    column = columns[name] = [], []
+                column[0].append(at)
+                column[1].append(value)
+        for name, column in columns.items():
+            history = self._histories.get(name)
+            if history is None:
+                history = self._histories[name] = History()
+            history.extend(*column)
 
     def new_records(self) -> Iterator[Log]:
         """Records that wait, numbered, each once; they are kept for late viewers."""

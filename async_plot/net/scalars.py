@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,6 @@ class History:
     def __init__(self, capacity: int = 8192) -> None:
         self.generation = 0
         self._points = np.empty((2, capacity))
-        # Views of the rows: a number is put into a vector ten times faster than a
-        # pair into a column.
-        self._steps, self._values = self._points
         self._count = 0
 
     def __len__(self) -> int:
@@ -41,11 +39,18 @@ class History:
 
     def append(self, step: float, value: float) -> None:
         """Add a point at the end."""
-        if self._count == self._points.shape[1]:
-            self._thin()
-        self._steps[self._count] = step
-        self._values[self._count] = value
-        self._count += 1
+        self.extend([step], [value])
+
+    def extend(self, steps: Sequence[float], values: Sequence[float]) -> None:
+        """Add points at the end; many at once cost little more than one."""
+        added = np.array((steps, values), float)
+        while added.shape[1]:
+            if self._count == self._points.shape[1]:
+                self._thin()
+            some = added[:, : self._points.shape[1] - self._count]
+            self._points[:, self._count : self._count + some.shape[1]] = some
+            self._count += some.shape[1]
+            added = added[:, some.shape[1] :]
 
     def since(self, count: int) -> tuple[Vector, Vector]:
         """Steps and values from the point number `count` on, as copies."""

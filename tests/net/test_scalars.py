@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,6 +70,22 @@ def test_extremes_are_kept_whatever_comes(values: list[float]) -> None:
     assert kept.max() == max(values) and kept.min() == min(values)
     assert (np.diff(steps) > 0).all()
     assert len(history) <= 16
+
+
+@given(
+    st.lists(st.floats(width=32), max_size=100),
+    st.lists(st.integers(0, 40), max_size=8),
+)
+def test_points_come_alone_or_together(values: list[float], cuts: list[int]) -> None:
+    """The history is the same."""
+    one, other = History(16), History(16)
+    for step, value in enumerate(values):
+        one.append(step, value)
+    edges = [0, *sorted({min(cut, len(values)) for cut in cuts}), len(values)]
+    for low, high in itertools.pairwise(edges):
+        other.extend(range(low, high), values[low:high])
+    assert one.generation == other.generation
+    assert np.array_equal(one.since(0), other.since(0), equal_nan=True)
 
 
 def test_a_capacity_that_is_no_multiple_of_four_is_refused_by_numpy() -> None:
