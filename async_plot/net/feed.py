@@ -32,13 +32,15 @@ class Feed:
         Name of the plotter.
     plotter : class or None
         Class whose ``draw`` the arguments must fit.
+    count : int, default: 0
+        Calls that there were before.
     """
 
-    def __init__(self, name: str, plotter: type | None) -> None:
+    def __init__(self, name: str, plotter: type | None, count: int = 0) -> None:
         self.feed_name = name
         # Arguments and keywords of the last call, or the function that makes them.
         self._latest: Arguments | Callable[[], Any] | None = None
-        self._count = 0
+        self._count = count
         self._first = True
         # Set by the background thread when somebody may use a snapshot; true at
         # first, since the first call always takes one.
@@ -201,8 +203,8 @@ class Feed:
 
     def remains(self) -> Feed:
         """What is known of this feed, for after its end."""
-        feed = Feed(self.feed_name, None)
-        feed._count, feed.refused, feed.spent = self._count, self.refused, self.spent
+        feed = Feed(self.feed_name, None, self._count)
+        feed.refused, feed.spent = self.refused, self.spent
         feed._refusals = self._refusals
         feed.silence()
         return feed

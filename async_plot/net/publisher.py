@@ -59,6 +59,7 @@ STATS_EVERY = 3.0  # seconds at most: a view knows by them that this process run
 WARN_EVERY = 600.0  # seconds at least between two warnings of a stall
 TEXT = 8192  # characters of a viewer's text that are taken
 TROUBLES = 100  # different ones that a viewer may tell
+FORSAKEN = 5000  # milliseconds after which feeds that are gone are the end
 HANDOVER = 10e-6  # seconds that the calculation loses when the GIL goes to and fro
 
 logger = logging.getLogger("async_plot")
@@ -174,6 +175,7 @@ class Publisher(threading.Thread):
         self._warned_at = -math.inf
         self._charged = {id(feed): feed.spent for feed in feeds}
         self._kernel_seen = 0.0
+        self._gone = 0  # waits since the feeds were collected
 
     # -- the calculation's thread ----------------------------------------------
 
@@ -312,10 +314,16 @@ class Publisher(threading.Thread):
             for held in self._held:
                 feed = held.weak()
                 gone = gone or feed is None
-                held.feed = feed or Feed(held.name, None)
+                held.feed = feed or Feed(held.name, None, max(0, held.told))
         if not gone:
             return ready
-        time.sleep(0.001)  # what collects them tells the end right after
+        # What collects them tells the end right after, if no Ctrl-C came just then.
+        self._gone += 1
+        if self._gone >= FORSAKEN and self._ending is None:
+            self.abandoned = True
+            state = State(RunState.FINISHED.value, "", time.time())
+            self._ending = Ending(state, time.monotonic() + TICK)
+        time.sleep(0.001)
         return None
 
     def _ask(self, now: float) -> float:

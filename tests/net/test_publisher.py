@@ -377,3 +377,21 @@ def test_a_log_that_hangs_does_not_hold_up_the_alarm(stalled: Run) -> None:
     finally:
         end.set()
         logging.getLogger("async_plot").removeHandler(handler)
+
+
+def test_feeds_that_are_gone_without_a_word_are_an_end(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt may have come just when their server was collected."""
+    monkeypatch.setattr(publisher, "FORSAKEN", 20)
+    run.feeds[0].update(1)
+    with Dialled(run.address) as viewer:
+        viewer.expect(Stats, 2)
+        while viewer.expect(Stats).updates == 0:
+            viewer.receive()
+        run.feeds.clear()
+        assert viewer.expect(State).state == "finished"
+        assert max(m.updates for m in viewer.got[-4:] if isinstance(m, Stats)) == 1
+    run.publisher.join(AMPLE)
+    assert run.publisher.done
+    assert run.retired == ["finished"]
