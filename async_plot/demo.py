@@ -362,7 +362,9 @@ class _Painter:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the calculation alone
+                # Ctrl-C is for the calculation alone.
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
 
     def wait_until_open(self, server: Server) -> None:

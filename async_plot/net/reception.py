@@ -11,6 +11,7 @@ import functools
 import logging
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -32,7 +33,8 @@ __all__ = ["Reception"]
 
 STALL = 30.0  # seconds that a viewer may leave half a message unread
 MAX_UNPROVEN = 256  # connections without a proof; of more, the oldest is dropped
-MAX_VIEWERS = 1024
+# On Windows a selector takes 512 sockets at most, and raises at one more.
+MAX_VIEWERS = 1024 if sys.platform != "win32" else 192
 
 debug = logging.getLogger("async_plot.wire")
 

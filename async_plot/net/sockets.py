@@ -77,6 +77,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         if sys.platform != "win32":  # there it would let a squatter share the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         if host == "::":  # all of this machine's addresses, the short ones too
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(address)
@@ -156,6 +158,7 @@ def tune(sock: socket.socket, *, far: bool = False) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, seconds in (
         ("TCP_KEEPIDLE", 5),
+        ("TCP_KEEPALIVE", 5),  # its name on macOS
         ("TCP_KEEPINTVL", 3),
         ("TCP_KEEPCNT", 3),
     ):

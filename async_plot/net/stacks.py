@@ -27,7 +27,9 @@ TEXT = 32_768  # characters of all
 _NAMES = 4  # threads named of those at one place
 _LINE = 200  # characters of one line of source
 
-_LIBRARY = os.path.dirname(os.__file__) + os.sep
+# A frozen interpreter may not know where its library is; no file begins with a zero.
+_LIBRARY = os.path.join(os.path.dirname(getattr(os, "__file__", "")) or "\0", "")
+_THREADING = getattr(threading, "__file__", "\0")
 
 Place = tuple[str, int, str]  # file, line, function
 
@@ -130,7 +132,7 @@ def _places(frame: FrameType | None) -> tuple[tuple[Place, ...], bool]:
         frame = frame.f_back
     places.reverse()
     # How Python starts a thread tells nothing.
-    while len(places) > 1 and places[0][0] == threading.__file__:
+    while len(places) > 1 and places[0][0] == _THREADING:
         del places[0]
     return tuple(places), frame is not None
 

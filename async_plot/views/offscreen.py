@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -302,7 +303,7 @@ class _Picture:
                 parts = [name, str(index) if len(group) > 1 else ""]
                 label = "-".join(part for part in parts if part) if several else ""
                 try:
-                    self._write(figure, label.replace(os.sep, "_"))
+                    self._write(figure, re.sub(r"[/\\]", "_", label))
                 except Exception as error:  # of the disk, or of the user's artists
                     if not self._warned:
                         self._warned = True

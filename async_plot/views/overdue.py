@@ -37,7 +37,7 @@ class Alarm:
             and threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
         )
-        if self._usable:
+        if self._usable and sys.platform != "win32":
             signal.signal(signal.SIGALRM, self._ring)
 
     def start(self) -> None:
