@@ -155,7 +155,7 @@ class Client:
         self.welcome: Welcome | None = None
         # When the last bytes came; infinite while that tells nothing: there is no
         # connection, or one call waits for all of a big array.
-        self.heard = math.inf
+        self.heard_at = math.inf
         self._host = host
         if host is not None and self.run.address is not None:
             self._far()
@@ -365,7 +365,7 @@ class Client:
             # Memory lent for one big array: one call that waits until it is full
             # saves hundreds that each take what has just come.
             whole = _WAITALL if connection.buffer_is_exact else 0
-            self.heard = math.inf if whole else time.monotonic()
+            self.heard_at = math.inf if whole else time.monotonic()
             count = sock.recv_into(buffer, min(len(buffer), sockets.MOST), whole)
             if not count:
                 if self._ended:
@@ -409,7 +409,7 @@ class Client:
             debug.debug("cannot send: %s", error)
 
     def _hang_up(self) -> None:
-        self.heard = math.inf
+        self.heard_at = math.inf
         with self._lock:
             sock, self._sock, self._connection = self._sock, None, None
         if sock is not None:

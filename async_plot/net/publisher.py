@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import selectors
 import socket
 import threading
@@ -56,7 +55,6 @@ GRACE = 0.005  # seconds that a viewer waits for something fresher than what is 
 CREDIT = 2  # frames that one viewer may have asked for
 SCALARS_EVERY = 0.1  # seconds
 STATS_EVERY = 3.0  # seconds at most: a view knows by them that this process runs
-WARN_EVERY = 600.0  # seconds at least between two warnings of a stall
 TEXT = 8192  # characters of a viewer's text that are taken
 TROUBLES = 100  # different ones that a viewer may tell
 FORSAKEN = 5000  # milliseconds after which feeds that are gone are the end
@@ -172,7 +170,6 @@ class Publisher(threading.Thread):
         # Whatever else is a sign of life calls its `alive`.
         self.alarm = StallAlarm(stalled_after, self._started_at)
         self._aside = Aside()
-        self._warned_at = -math.inf
         self._charged = {id(feed): feed.spent for feed in feeds}
         self._kernel_seen = 0.0
         self._gone = 0  # waits since the feeds were collected
@@ -480,8 +477,7 @@ class Publisher(threading.Thread):
         if told is None:
             return
         self.reception.tell(told, now)
-        if told.text and now >= self._warned_at + WARN_EVERY:
-            self._warned_at = now
+        if told.text:
             text = "no sign of life for %.0f s: the calculation is %s"
             self._aside.warn(text, told.seconds, told.text[:TEXT].rstrip())
 

@@ -46,7 +46,7 @@ class Silence:
         if now - self._looked > GAP:  # what came meanwhile may not be read yet
             self._awake = now
         self._looked = now
-        quiet = now - max(self._client.heard, self._awake)
+        quiet = now - max(self._client.heard_at, self._awake)
         return quiet if quiet >= AFTER else 0.0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from async_plot.net import warning
 from async_plot.net.warning import Aside, warn
 
 from ..helpers import eventually
@@ -45,8 +46,11 @@ def test_a_handler_that_raises_ends_nothing(handler: Handler) -> None:
     warn("it %s", "fails")
 
 
-def test_a_handler_that_hangs_is_not_waited_for(handler: Handler) -> None:
+def test_a_handler_that_hangs_is_not_waited_for(
+    handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And gets no second thread."""
+    monkeypatch.setattr(warning, "EVERY", 0.0)
     aside = Aside()
     aside.warn("the %s", "first")
     eventually(lambda: handler.told == ["the first"])
@@ -56,3 +60,14 @@ def test_a_handler_that_hangs_is_not_waited_for(handler: Handler) -> None:
     aside._thread.join(10)
     aside.warn("the third")
     eventually(lambda: handler.told == ["the first", "the third"])
+
+
+def test_warnings_aside_are_seldom(handler: Handler) -> None:
+    """A calculation that stalls at each step fills no log."""
+    handler.end.set()
+    aside = Aside()
+    for _ in range(5):
+        aside.warn("it stalls")
+        assert aside._thread is not None
+        aside._thread.join(10)
+    assert handler.told == ["it stalls"]

@@ -30,7 +30,7 @@ class Clock:
 def watched() -> tuple[Silence, Clock, Any]:
     """A silence, its clock, and the client that it is about."""
     clock = Clock()
-    client: Any = SimpleNamespace(heard=clock.now)
+    client: Any = SimpleNamespace(heard_at=clock.now)
     return Silence(client, clock), clock, client
 
 
@@ -49,7 +49,7 @@ def test_it_is_told_from_some_seconds_on(watched: tuple[Silence, Clock, Any]) ->
     assert after(watched, silence.AFTER - 0.25) == 0
     assert after(watched, 0.25) == silence.AFTER
     assert after(watched, 5.0) == silence.AFTER + 5
-    watched[2].heard = watched[1].now
+    watched[2].heard_at = watched[1].now
     assert after(watched, 0.25) == 0
 
 
@@ -57,7 +57,7 @@ def test_without_a_connection_nothing_is_told(
     watched: tuple[Silence, Clock, Any],
 ) -> None:
     """That is told by the state, and a big array that comes slowly is none."""
-    watched[2].heard = math.inf
+    watched[2].heard_at = math.inf
     assert after(watched, 60.0) == 0
 
 
