@@ -141,6 +141,17 @@ def parser() -> argparse.ArgumentParser:
         help="name or address of the run's machine as this one reaches it, for a run "
         "that listens beyond its machine",
     )
+    view.add_argument(
+        "--ssh",
+        metavar="[USER@]HOST",
+        help="look at a run of that machine, through ssh",
+    )
+    view.add_argument(
+        "--remote-python",
+        metavar="PATH",
+        help="with --ssh: the Python there that has async_plot (default: the program "
+        "async-plot of that machine)",
+    )
     view.set_defaults(command=_view)
 
     runs = commands.add_parser(
@@ -156,6 +167,18 @@ def parser() -> argparse.ArgumentParser:
         help=f"more than the {ENDED_SHOWN} that ended last",
     )
     runs.set_defaults(command=_runs)
+
+    connection = commands.add_parser(
+        "connection",
+        parents=[common],
+        help="tell view --ssh on another machine how to connect",
+        description="Print the connections of the runs that are alive, with their "
+        "keys, for async-plot view --ssh on another machine.",
+    )
+    connection.add_argument(
+        "run", nargs="?", metavar="NAME", help="its name or its identifier"
+    )
+    connection.set_defaults(command=_connection)
     return whole
 
 
@@ -170,6 +193,12 @@ def _demo(options: argparse.Namespace) -> int:
         need_window("or leave out --view for a picture")
     set_up_debug()
     return demo.run(options.seconds, view=options.view, save=options.save)
+
+
+def _connection(options: argparse.Namespace) -> int:
+    from .commands import connection
+
+    return connection.run(options)
 
 
 def _view(options: argparse.Namespace) -> int:

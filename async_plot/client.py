@@ -10,9 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from .wire.messages import (
     State,
     Welcome,
 )
+
+if TYPE_CHECKING:
+    from .net.ssh import Tunnel
 
 __all__ = ["Client", "ReceivedFrame", "decode_frame"]
 
@@ -120,6 +123,9 @@ class Client:
         Name or address under which this machine reaches that of the run, maybe with
         ``:port``, where the connection file says another one. For runs that listen
         beyond their machine.
+    tunnel : Tunnel, optional
+        The way to the machine of the run, which is then one that the tunnel told of.
+        It is closed with the client.
 
     Raises
     ------
@@ -146,8 +152,9 @@ class Client:
         *,
         plotter: str | None = None,
         host: str | None = None,
+        tunnel: Tunnel | None = None,
     ) -> None:
-        if hasattr(run, "connection_file"):
+        if hasattr(run, "connection_file") and not isinstance(run, runs.Run):
             run = run.connection_file
             if run is None:  # else None would mean the newest of all runs
                 raise RunNotFoundError("that server has not been started")
@@ -160,6 +167,7 @@ class Client:
         if host is not None and self.run.address is not None:
             self._far()
         self._plotter = plotter
+        self._tunnel = tunnel
         self._lock = threading.Lock()  # of `_connection`'s outgoing side
         self._sock: channel.Channel | None = None
         self._connection: Connection | None = None
@@ -201,20 +209,22 @@ class Client:
         HandshakeError
             If whatever listens at the address is not the run.
         """
-        pause, longest = RETRY
+        shortest, longest = RETRY if self._tunnel is None else self._tunnel.retry
+        pause = shortest
         while not self._closed:
             try:
                 self._connect()
                 if self._closed:  # meanwhile, when there was nothing to shut down
                     return
-                pause = RETRY[0]
+                pause = shortest
                 yield from self._receive()
                 return
             except HandshakeError:
                 self._hang_up()
                 if self._renew():  # the run ended, and a stranger has its port
                     raise
-            except (OSError, ClosedError) as error:
+            except (OSError, ClosedError) as reason:
+                error = self._explained(reason)
                 had_one = self._connection is not None
                 self._hang_up()
                 if self._closed or self._ended:
@@ -224,7 +234,7 @@ class Client:
                 if self._is_gone(error):
                     yield _lost("nothing listens where the run was: it has ended")
                     return
-                if had_one and self.run.alive:
+                if had_one and (self._tunnel is not None or self.run.alive):
                     yield _lost(f"connection lost ({error}), connecting again")
             finally:
                 self._hang_up()
@@ -280,6 +290,8 @@ class Client:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+        if self._tunnel is not None:
+            self._tunnel.close()
 
     def __enter__(self) -> Client:
         return self
@@ -327,7 +339,12 @@ class Client:
             raise ClosedError("the run has ended")
         far, limit = self._far(), handshake.TIMEOUT
         pin = run.fingerprint if far is not None else None
-        self._sock = sock = channel.dial(far or run.address, limit, pin)
+        sock: channel.Channel
+        if self._tunnel is None:
+            sock = channel.dial(far or run.address, limit, pin)
+        else:
+            sock = self._tunnel.dial(run)
+        self._sock = sock
         deadline = time.monotonic() + limit
         key = handshake.derive(run.key, Right.LOOK)
         proof = Dialling(
@@ -430,8 +447,18 @@ class Client:
         self._refused = self._refused or time.monotonic()
         return time.monotonic() - self._refused > GONE
 
+    def _explained(self, error: Exception) -> Exception:
+        """What ssh says of the end of a connection is more than that it ended."""
+        why = self._tunnel.why() if self._tunnel is not None else ""
+        return ClosedError(why) if why else error
+
     def _renew(self) -> bool:
-        """Read the connection file again; say whether the run can still be reached."""
+        """Look at the run again; say whether it can still be reached."""
+        if self._tunnel is not None:
+            now = None if self._closed else self._tunnel.renew(self.run)
+            gone = replace(self.run, address=None, state=RunState.LOST.value)
+            self.run = now or gone
+            return self.run.address is not None and self.run.state != gone.state
         try:
             self.run = runs.read(self.run.connection_file)
         except (LookupError, OSError):
@@ -442,7 +469,7 @@ class Client:
         """What the record holds of a run that is not there any more."""
         kept = []
         try:
-            kept = runs.read_record(self.run)
+            kept = runs.read_record(self.run) if self._tunnel is None else []
         except (OSError, AsyncPlotError) as error:
             debug.debug("record: %s", error)
         for message in kept:
@@ -452,7 +479,8 @@ class Client:
                 yield message
         if any(isinstance(message, State) for message in kept):
             return
-        if self.run.address is None:  # it ended, though its record was not written
+        ended = self.run.address is None and self.run.state != RunState.LOST.value
+        if ended:  # though its record was not written
             yield State(self.run.state, "", time.time())
         else:
             yield _lost(f"process {self.run.pid} is gone and left no word")

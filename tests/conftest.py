@@ -18,6 +18,7 @@ import pytest
 from async_plot.net import surroundings
 
 from .helpers import AMPLE, Deadline, processes
+from .ssh import answering, fake  # noqa: F401 - fixtures
 
 LEAK_WAIT = 30.0  # seconds that something may take to go away after a test
 

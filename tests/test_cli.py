@@ -56,7 +56,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     out = said(capsys)[0]
-    for command in ("demo", "view", "runs"):
+    for command in ("demo", "view", "runs", "connection"):
         assert command in out
         with pytest.raises(SystemExit) as ended:
             cli.main([command, "--help"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from . import NOT_FOUND, Misuse, need_window, set_up_debug
 if TYPE_CHECKING:
     import argparse
 
+    from ..client import Client
     from ..views.reload import PlotterFile
 
 __all__ = ["plotter_files", "run"]
@@ -26,26 +28,8 @@ def run(options: argparse.Namespace) -> int:
         need_window("or draw into a file: --save FILE.png")
     files = plotter_files(options.plotter)
     set_up_debug()
-    from ..client import Client
-    from ..net import runs
-    from .pick import pick
-
-    run = pick(runs.list_runs()) if options.run is None else options.run
-    client = Client(run, host=options.host)
-    if options.save is not None:
-        from ..views import offscreen
-
-        begun = time.time()
-        drawn = offscreen.run(
-            client, files=files, save=options.save, max_rate=options.max_rate
-        )
-        if not drawn and not _written(options.save, begun):
-            print("async-plot: the run left nothing to draw", file=sys.stderr)
-            return NOT_FOUND
-        return 0
-    from ..views import window
-
-    return window.show(client, files=files, max_rate=options.max_rate)
+    with _reached(options) as client:
+        return _show(client, options, files)
 
 
 def plotter_files(texts: Sequence[str]) -> dict[str, PlotterFile]:
@@ -86,6 +70,46 @@ def plotter_files(texts: Sequence[str]) -> dict[str, PlotterFile]:
 
 
 # -- private -----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _reached(options: argparse.Namespace) -> Iterator[Client]:
+    """Find the run, here or on another machine."""
+    if options.ssh is not None:
+        if options.host is not None:
+            raise Misuse("--host and --ssh are two ways to a run; give one")
+        from .ssh import tunnelled
+
+        with tunnelled(options) as client:
+            yield client
+        return
+    if options.remote_python is not None:
+        raise Misuse("--remote-python is for --ssh HOST")
+    from ..client import Client
+    from ..net import runs
+    from .pick import pick
+
+    run = pick(runs.list_runs()) if options.run is None else options.run
+    yield Client(run, host=options.host)
+
+
+def _show(
+    client: Client, options: argparse.Namespace, files: dict[str, PlotterFile]
+) -> int:
+    if options.save is not None:
+        from ..views import offscreen
+
+        begun = time.time()
+        drawn = offscreen.run(
+            client, files=files, save=options.save, max_rate=options.max_rate
+        )
+        if not drawn and not _written(options.save, begun):
+            print("async-plot: the run left nothing to draw", file=sys.stderr)
+            return NOT_FOUND
+        return 0
+    from ..views import window
+
+    return window.show(client, files=files, max_rate=options.max_rate)
 
 
 def _parsed(text: str) -> tuple[str, PlotterFile]:

@@ -62,8 +62,8 @@ class Watcher:
         What ended the iteration early.
     """
 
-    def __init__(self, run: Any, *, plotter: str | None = None) -> None:
-        self.client = Client(run, plotter=plotter)
+    def __init__(self, run: Any, **options: Any) -> None:
+        self.client = Client(run, **options)
         self.frames: list[Any] = []
         self.times: list[float] = []
         self.error: BaseException | None = None
