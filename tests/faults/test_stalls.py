@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from async_plot import Client, Server
 from async_plot.views import silence
 from async_plot.views.silence import Silence, explain
-from async_plot.wire.messages import Frame, Stalled
+from async_plot.wire.messages import Frame, Stalled, State
 
 from ..helpers import AMPLE, eventually, start_script
 from .support import Messages
@@ -95,3 +96,17 @@ def test_a_process_that_is_stopped_has_not_stalled(
             assert silent.seconds() == 0
             assert viewer.of(Stalled) == []
         process.kill()
+
+
+def test_a_run_that_was_interrupted_in_it_says_where_it_hung() -> None:
+    """Its record does, for whoever looks afterwards."""
+    with pytest.raises(KeyboardInterrupt):
+        with Server(view=None, stalled_after=0.2, name="hung") as server:
+            server.update(1)
+            with Messages(server) as viewer:
+                eventually(lambda: viewer.of(Stalled))
+            raise KeyboardInterrupt
+    kept = list(Client("hung").messages())
+    [stalled] = [message for message in kept if isinstance(message, Stalled)]
+    assert "MainThread" in stalled.text and stalled.seconds >= 0.2
+    assert isinstance(kept[-1], State) and kept[-1].state == "interrupted"
