@@ -79,6 +79,11 @@ class Chronicle:
         """Calls of ``log`` so far."""
         return self._seen + len(self._points)
 
+    @property
+    def news(self) -> tuple[int, int]:
+        """Equal as long as there is nothing new."""
+        return self.points, self._told
+
     def absorb(self) -> None:
         """Enter the points that wait into their histories."""
         columns: dict[str, tuple[list[float], list[float]]] = {}

@@ -19,8 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import AsyncPlotError
-from ..wire import framing
 from ..wire.connection import Phase
 from ..wire.framing import printable
 from ..wire.messages import (
@@ -38,6 +36,7 @@ from ..wire.messages import (
 from .budget import Budget, due_at
 from .chronicle import Chronicle
 from .feed import Feed
+from .keeper import Keeper
 from .peer import Peer, Viewer
 from .reception import Reception
 from .snapshot import Snapshot
@@ -115,11 +114,8 @@ class Publisher(threading.Thread):
         What every viewer is told first.
     budget : Budget
         What watching may cost, on the monotonic clock.
-    store : callable
-        ``store(messages)`` keeps what a late viewer would be told, encoded; called
-        once, at the end.
-    retire : callable
-        ``retire(state)`` notes that the run has ended, if nobody else can.
+    keeper : Keeper
+        Keeps what a late viewer would be told, and notes how the run ended.
     stalled_after : float, optional
         Seconds without a sign of life after which the stall alarm is raised.
     gate : Gate, optional
@@ -133,8 +129,7 @@ class Publisher(threading.Thread):
         feeds: list[Feed],
         introduction: list[Message],
         budget: Budget,
-        store: Callable[[list[list[memoryview]]], None],
-        retire: Callable[[str], object] = str,
+        keeper: Keeper,
         stalled_after: float | None = None,
         gate: Gate | None = None,
     ) -> None:
@@ -158,13 +153,12 @@ class Publisher(threading.Thread):
         self._ending: Ending | None = None
         self._introduction = introduction
         self._budget = budget
-        self._store = store
-        self._retire = retire
+        self.keeper = keeper
+        self._disk = keeper.disk
         self._started_at = time.monotonic()
         self._held = [_Held(feed, self._started_at) for feed in feeds]
         self._by_name = {held.name: held for held in self._held}
         self._scalars_at = 0.0
-        self._unkept = False  # it was said that there is no room for a record
         self._behind = False  # some viewer was too busy for its scalars
         self._next_tick = 0.0
         # Whatever else is a sign of life calls its `alive`.
@@ -237,6 +231,7 @@ class Publisher(threading.Thread):
 
     def forked(self) -> None:
         """Drop the descriptors that a forked child inherited."""
+        self.keeper.forked()
         self.reception.forked()
         for bell in ("bell", "notice"):
             if hasattr(self, bell):
@@ -255,6 +250,7 @@ class Publisher(threading.Thread):
             self.forked()
             self.done = self._ready = True
             return
+        self._disk.begin()
         for held in self._held:
             held.feed.attach(self.bell.ring)
         self._ready = True
@@ -267,8 +263,7 @@ class Publisher(threading.Thread):
             # A defect here must not take the calculation along, nor stay unseen.
             with contextlib.suppress(Exception):
                 logger.exception("watching ended by an internal error")
-            with contextlib.suppress(OSError):
-                self._retire(RunState.LOST.value)
+            self.keeper.retire(RunState.LOST.value)
         finally:
             self._shut()
 
@@ -291,6 +286,7 @@ class Publisher(threading.Thread):
             self._share_scalars(now)
         if self.chronicle.records_wait:
             self._share_logs(now)
+        self._keep(now)
         # Before this turn is charged: else the turns that only look whether there
         # is budget again would use it up.
         self._ask(now)
@@ -518,6 +514,7 @@ class Publisher(threading.Thread):
             self.reception.traffic.kernel_time,
         )
         cost = max(0.0, time.thread_time() - cpu - kernel) + HANDOVER
+        cost += self._disk.settle(self._free)
         for held in self._held:
             spent = held.feed.spent
             cost += spent - self._charged[id(held.feed)]
@@ -548,14 +545,9 @@ class Publisher(threading.Thread):
             *(self._stats(held, now) for held in self._held),
             ending.state,
         ]
-        told = [
-            *self._introduction,
-            *self.chronicle.tail(),
-            *self.chronicle.scalars({}),
-        ]
         # How it ended is on disk before anything that may take long: the calculation
         # waits for a while only, and takes this thread along when it leaves.
-        self._keep(told, [], closing)
+        self.keeper.end(self._remembered(), closing)
         for peer in list(self.reception.peers):
             if peer.connection.phase is not Phase.OPEN:
                 self.reception.drop(peer, "the run has ended")
@@ -569,25 +561,28 @@ class Publisher(threading.Thread):
                 self.reception.put(peer, message)
             self.reception.flush(peer, now)
         frames = [*final.values(), *(each for each in ending.last if each.mid_step)]
-        if frames:
-            self._keep(told, frames, closing)
+        self.keeper.keep(self._remembered(), frames, closing)
+        self.keeper.retire(ending.state.state)
         self.reception.drain(ending.deadline)
+        if not self._disk.wait(ending.deadline):
+            warn("the disk is slow: the run's record may be incomplete")
+        self._disk.settle(self._free)
 
-    def _keep(
-        self, told: list[Message], frames: list[Snapshot], closing: list[Message]
-    ) -> None:
-        """Write the record of what a late viewer is to be told."""
-        try:
-            messages = [
-                *(framing.encode(message) for message in told),
-                *(snapshot.parts for snapshot in frames),
-                *(framing.encode(message) for message in closing),
-            ]
-            self._store(messages)
-        except (OSError, AsyncPlotError) as error:
-            if not self._unkept:
-                self._unkept = True
-                warn("the last frame is not kept on disk: %s", error)
+    def _remembered(self) -> list[Message]:
+        """What every late viewer is told before it gets a frame."""
+        return [
+            *self._introduction,
+            *self.chronicle.tail(),
+            *self.chronicle.scalars({}),
+        ]
+
+    def _keep(self, now: float) -> None:
+        """Have the record written, if there is anything new."""
+        frames = [held.newest for held in self._held if held.newest is not None]
+        news = (*(frame.number for frame in frames), *self.chronicle.news)
+        if self.keeper.due(now, len(frames), news):
+            stats = [self._stats(held, now) for held in self._held]
+            self.keeper.keep(self._remembered(), frames, stats)
 
     def _shut(self) -> None:
         if not self.discarded:
@@ -597,9 +592,9 @@ class Publisher(threading.Thread):
         for held in self._held:
             held.newest = None
         self.bell.close()
-        if self.abandoned and self._ending is not None:
-            with contextlib.suppress(OSError):
-                self._retire(self._ending.state.state)
+        self.keeper.close()
+        ending = self._ending
+        self._disk.stop(ending.deadline if ending is not None else 0.0)
         self.done = True
         self.notice.ring()
         if self.abandoned:

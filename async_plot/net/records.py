@@ -19,11 +19,13 @@ What bears no seal of this user, or in another place than it was made for, is
 from __future__ import annotations
 
 import contextlib
+import errno
 import hmac
 import io
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +49,11 @@ from ..wire.messages import (
     Welcome,
 )
 from . import files, seals
+
+try:
+    import resource as _resource
+except ImportError:  # Windows
+    _resource = None  # type: ignore[assignment]
 
 __all__ = ["MAGIC", "Entry", "Records", "Writer", "is_records", "write_whole"]
 
@@ -73,6 +80,11 @@ class Writer:
     path : str or path
         Where; there must be nothing yet.
 
+    Attributes
+    ----------
+    beside : float
+        Processor seconds spent so far without the GIL, beside other threads.
+
     Raises
     ------
     OSError
@@ -81,6 +93,7 @@ class Writer:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.beside = 0.0
         self._id = secrets.token_bytes(16)
         try:
             self._secret = seals.secret(create=True) or b""
@@ -170,12 +183,16 @@ class Writer:
     def _seal(self, index: int, parts: Sequence[memoryview]) -> list[memoryview]:
         whole = bool(parts) and seals.needs_whole(parts[0])
         covered = parts if whole else parts[:1]
+        cpu = time.thread_time()
         mac = seals.mac(self._secret, self._id, index, whole, covered)
+        if whole:
+            self.beside += time.thread_time() - cpu
         return framing.encode(Seal(self._id, index, whole, mac))
 
     def _write(self, pieces: list[memoryview], offset: int) -> int:
         """Write everything at that place of the file; the GIL is free meanwhile."""
-        start = offset
+        start, cpu = offset, time.thread_time()
+        self._check_limit(offset + sum(map(len, pieces)))
         while pieces:
             some = pieces[:_PIECES]
             if hasattr(os, "pwritev"):
@@ -191,7 +208,19 @@ class Writer:
                 del pieces[0]
             if count:
                 pieces[0] = pieces[0][count:]
+        self.beside += time.thread_time() - cpu
         return offset - start
+
+    def _check_limit(self, size: int) -> None:
+        """Refuse what is beyond the limit on file sizes.
+
+        Trying it would raise a signal, which ends the process if the calculation has
+        set its handling back to what C programs get.
+        """
+        if _resource is not None:
+            limit = _resource.getrlimit(_resource.RLIMIT_FSIZE)[0]
+            if limit != _resource.RLIM_INFINITY and size > limit:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(self.path))
 
 
 def write_whole(

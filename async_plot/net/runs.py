@@ -16,7 +16,6 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from ..wire.handshake import KEY_BYTES, Key
 from ..wire.messages import Message
 from . import files
 from .files import home, hostname, private_directory
-from .records import Records, write_whole
+from .records import Records
 
 __all__ = [
     "Run",
@@ -37,7 +36,6 @@ __all__ = [
     "list_runs",
     "read",
     "read_record",
-    "write_record",
 ]
 
 _CONNECTION = "connection.json"
@@ -183,14 +181,6 @@ def _write(run: Run) -> None:
     del content["directory"]
     content["key"] = run.key.hex() if run.key else None
     files.write_file(run.connection_file, [json.dumps(content, indent=1).encode()])
-
-
-def write_record(run: Run, messages: Iterable[Sequence[memoryview]]) -> None:
-    """Write what stays of a run: the encoded messages a late viewer would be sent.
-
-    The old record stays as it is until the new one is whole.
-    """
-    write_whole(run.record_file, messages)
 
 
 # -- reading -----------------------------------------------------------------------

@@ -21,6 +21,8 @@ from ..wire import handshake
 from ..wire.messages import Log, Message, PlotterCode, RunState, State, Welcome
 from . import launch, runs, sockets
 from .budget import Budget
+from .disk import Disk
+from .keeper import Keeper
 from .peer import Viewer
 from .publisher import TICK, Ending, Publisher
 
@@ -34,6 +36,7 @@ __all__ = ["Session", "is_shortage", "outcome", "wait_for_abandoned"]
 # Seconds that a view may hold up the end of a calculation: half a second is promised,
 # and waking up, closing and writing the files takes its part of it.
 EXIT_DELAY = 0.45
+RETIREMENT = 0.04  # seconds; that a disk which hangs may add to it
 
 logger = logging.getLogger("async_plot")
 
@@ -135,8 +138,12 @@ class Session:
                 list(self._feeds.values()),
                 self._introduction(self.run),
                 Budget(self._overhead, time.monotonic()),
-                functools.partial(runs.write_record, self.run),
-                functools.partial(runs.end, self.run),
+                Keeper(
+                    self.run.record_file,
+                    Disk(),
+                    functools.partial(runs.end, self.run),
+                    self._overhead,
+                ),
                 stalled_after=self._stalled_after,
                 gate=self.gate,
             )
@@ -200,9 +207,17 @@ class Session:
                 publisher.notice.close()
             if self.launched is not None:
                 self.launched.let_go()
-            if self.run is not None:
-                with contextlib.suppress(OSError):
-                    runs.end(self.run, state.value)
+            self._retire(state)
+
+    def _retire(self, state: RunState) -> None:
+        """See to it that the end is noted, also if the thread did not come to it."""
+        assert self.publisher is not None
+        keeper = self.publisher.keeper
+        if not keeper.retired:
+            keeper.retire(state.value)
+            deadline = time.monotonic() + RETIREMENT
+            while not keeper.retired and time.monotonic() < deadline:
+                time.sleep(0.0005)
 
     def abandon(self) -> None:
         """End the run without waiting: nobody refers to its server any more."""

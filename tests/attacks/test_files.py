@@ -14,6 +14,7 @@ import pytest
 from async_plot import Client, Server
 from async_plot.errors import RunNotFoundError
 from async_plot.net import files, runs
+from async_plot.net.records import write_whole
 from async_plot.wire import framing
 from async_plot.wire.messages import Frame, PlotterCode, Welcome
 
@@ -315,7 +316,7 @@ def write_hostile_record(run, canary):
         PlotterCode("", "Wave", [3, 11], [canary.pickle]),
         Frame("", 1, 0.0, False, payload, []),
     ]
-    runs.write_record(run, [framing.encode(m) for m in said])
+    write_whole(run.record_file, [framing.encode(m) for m in said])
 
 
 @pytest.mark.parametrize("how", ["stranger", "open", "link"])
@@ -342,7 +343,7 @@ def test_planted_record_is_not_read(how, connection_file, tmp_path, planted):
 def test_damaged_record_is_read_to_the_damage(connection_file, caplog):
     """A record that was cut gives the messages before the cut."""
     run = runs.end(runs.read(connection_file), "finished")
-    runs.write_record(run, [framing.encode(SAMPLES[Welcome])])
+    write_whole(run.record_file, [framing.encode(SAMPLES[Welcome])])
     whole = run.record_file.read_bytes()
     assert [type(m) for m in runs.read_record(run)] == [Welcome]
     run.record_file.write_bytes(whole + framing.encode(SAMPLES[Welcome])[0][:-1])

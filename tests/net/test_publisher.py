@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from async_plot.net import publisher, reception, sockets
 from async_plot.net.budget import Budget
+from async_plot.net.disk import Disk
 from async_plot.net.feed import Feed
+from async_plot.net.keeper import Keeper
 from async_plot.net.publisher import Ending, Publisher
-from async_plot.wire import handshake
+from async_plot.net.records import Records
+from async_plot.wire import codec, handshake
 from async_plot.wire.connection import Connection, Phase
 from async_plot.wire.handshake import Dialling
 from async_plot.wire.messages import (
@@ -91,11 +97,11 @@ class Dialled:
 class Run:
     """A publisher that serves two feeds."""
 
-    def __init__(self, stalled_after: float | None = None) -> None:
+    def __init__(self, directory: Path, stalled_after: float | None = None) -> None:
         listener = sockets.listen("127.0.0.1", 0)
         self.address = listener.getsockname()
         self.feeds = [Feed("a", None), Feed("b", None)]
-        self.stored: list[Any] = []
+        self.record = directory / "record"
         self.retired: list[str] = []
         introduction: list[Message] = [
             PlotterCode("a", "A", [3, 11]),
@@ -107,9 +113,8 @@ class Run:
             self.feeds,
             introduction,
             Budget(1.0, time.monotonic()),
-            self.stored.append,
-            self.retired.append,
-            stalled_after,
+            Keeper(self.record, Disk(), self.retired.append, 1.0),
+            stalled_after=stalled_after,
         )
         self.publisher.start()
 
@@ -125,8 +130,9 @@ class Run:
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
-    run = Run()
+def run(tmp_path: Path) -> Iterator[Run]:
+    (tmp_path / "run").mkdir()
+    run = Run(tmp_path / "run")
     yield run
     if not run.publisher.done:
         run.end()
@@ -242,45 +248,82 @@ def test_statistics_and_records_come_by_themselves(run: Run) -> None:
         assert (stats.plotter, stats.updates, stats.viewers) == ("b", 10, 1)
 
 
-def test_the_end_without_viewers_is_quick_and_stored(run: Run) -> None:
-    """Twice: the last word at once, then all in one piece."""
+def test_the_end_without_viewers_is_quick_and_kept(run: Run) -> None:
+    """The last frame, and how it ended."""
     run.feeds[0].update(1)
-    assert run.end(2 * AMPLE) < AMPLE
-    early, whole = run.stored  # how it ended is kept before all else
-    assert 0 < sum(map(len, early)) < sum(map(len, whole))
-    assert run.retired == []
+    assert run.end(5.0) < 2.0
+    assert run.retired == ["finished"]
+    with Records(run.record) as kept:
+        last = kept.entries[-1]
+        assert last.kind is State and kept.damage == ""
+        assert [e.number for e in kept.entries if e.kind is Frame] == [1]
     run.feeds[0].update(2)
     assert run.feeds[0].drain() == []
 
 
-def test_a_store_that_fails_is_told(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_record_that_fails_is_told(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     """In one line; the viewers get their last word all the same."""
-
-    def fail(_: object) -> None:
-        raise OSError("disk full")
-
-    run.publisher._store = fail
+    run.record.parent.rename(run.record.parent.with_name("gone"))
     with Dialled(run.address) as viewer:
         viewer.expect(Stats, 2)
+        run.feeds[0].update(1)
         run.end()
         assert viewer.expect(State).state == "finished"
     [record] = caplog.records
     assert record.levelno == logging.WARNING
-    assert "disk full" in record.getMessage()
-
-
-def test_an_abandoned_run_is_retired_by_the_thread(run: Run) -> None:
-    """When nobody else will note its end."""
-    run.publisher.abandoned = True
-    run.end()
+    assert "No such file" in record.getMessage()
     assert run.retired == ["finished"]
+
+
+def test_the_record_is_there_while_the_run_goes_on(run: Run) -> None:
+    """From the first frame on; it has no last word."""
+    run.feeds[0].update(1)
+    eventually(run.record.exists)
+    with Records(run.record) as kept:
+        assert [e.number for e in kept.entries if e.kind is Frame] == [1]
+        assert not any(e.kind is State for e in kept.entries)
+
+
+def test_a_disk_that_hangs_delays_neither_frames_nor_the_end(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what it was lent is never overwritten meanwhile."""
+    hanging = threading.Event()
+    real = os.pwritev
+
+    def hang(*args: Any) -> int:
+        hanging.wait(AMPLE)
+        return real(*args)
+
+    monkeypatch.setattr(os, "pwritev", hang)
+    run.feeds[0].update(np.full(1000, 1.0))
+    eventually(lambda: run.publisher.keeper.writing)
+    with Dialled(run.address) as viewer:
+        for i in range(2, 8):
+            viewer.say(Ready("a", i - 1))
+            eventually(lambda: run.feeds[0].due)
+            run.feeds[0].update(np.full(1000, float(i)))
+            viewer.expect(Frame, i - 1)
+        run.end(0.2)
+        assert viewer.expect(State).state == "finished"
+    hanging.set()
+    eventually(lambda: run.retired == ["finished"])
+    eventually(lambda: not run.publisher.keeper.disk.is_alive())
+    with Records(run.record) as kept:
+        [entry] = [e for e in kept.entries if e.kind is Frame]
+        frame = kept.read(entry)
+        assert isinstance(frame, Frame)
+        [array], _ = codec.decode(frame.payload, frame.buffers)
+        assert (array == entry.number).all()
 
 
 def test_a_discarded_start_tells_and_stores_nothing(run: Run) -> None:
     """And leaves the feeds to the next start."""
     run.publisher.discarded = True
     run.end()
-    assert run.stored == []
+    assert not run.record.exists() and run.retired == []
     assert run.feeds[0].due
 
 
@@ -307,7 +350,7 @@ def test_a_half_closed_viewer_is_dropped(run: Run) -> None:
 
 
 def test_it_says_that_it_lives_while_nothing_happens(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Statistics that tell nothing new, for viewers to know by."""
     monkeypatch.setattr(publisher, "STATS_EVERY", 0.1)
@@ -316,8 +359,8 @@ def test_it_says_that_it_lives_while_nothing_happens(
 
 
 @pytest.fixture
-def stalled() -> Iterator[Run]:
-    run = Run(stalled_after=0.2)
+def stalled(tmp_path: Path) -> Iterator[Run]:
+    run = Run(tmp_path, stalled_after=0.2)
     yield run
     run.end()
 

@@ -252,9 +252,12 @@ def test_a_forked_child_drops_the_file(file: Path) -> None:
         writer.append(framing.encode(SAID[3]))
         child = os.fork()
         if not child:
-            writer.forked()
-            writer.close()
-            os._exit(0)
+            try:
+                writer.forked()
+                writer.close()
+                os._exit(0)
+            finally:
+                os._exit(2)
         assert os.waitpid(child, 0)[1] == 0
         writer.append(framing.encode(SAID[5]))
     assert said(file) == [SAID[3], SAID[5]]

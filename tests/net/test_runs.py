@@ -15,6 +15,7 @@ import pytest
 
 from async_plot.errors import RunNotFoundError
 from async_plot.net import files, runs
+from async_plot.net.records import write_whole
 from async_plot.wire import framing
 from async_plot.wire.messages import Log, State
 
@@ -45,7 +46,7 @@ def test_files_and_directories_are_this_users_alone(home: Path) -> None:
     before = os.umask(0)
     try:
         run = created()
-        runs.write_record(run, [])
+        write_whole(run.record_file, [])
     finally:
         os.umask(before)
     for path in (run.directory, run.directory.parent):
@@ -200,7 +201,7 @@ def test_old_and_many_runs_are_removed_and_living_ones_stay(
     for i in range(5):
         run = runs.end(created(f"run {i}"), "finished")
         runs._write(replace(run, started=time.time() + i))
-        runs.write_record(run, [])
+        write_whole(run.record_file, [])
     runs.clean_quietly()
     left = [run.name for run in runs.list_runs()]
     assert sorted(left) == ["living", "run 2", "run 3", "run 4"]
@@ -212,7 +213,7 @@ def test_a_record_is_read_as_it_was_written() -> None:
     run = created()
     assert runs.read_record(run) == []
     said = [Log(1.0, 20, "a", "text"), State("finished", "", 2.0)]
-    runs.write_record(run, [framing.encode(message) for message in said])
+    write_whole(run.record_file, [framing.encode(message) for message in said])
     assert runs.read_record(run) == said
     content = run.record_file.read_bytes()
     run.record_file.write_bytes(content[: len(content) // 2])

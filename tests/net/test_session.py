@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -88,19 +90,27 @@ def test_a_discarded_start_leaves_no_living_run(feed: Feed) -> None:
     assert len(feed.drain()) == 1
 
 
-def test_an_abandoned_session_ends_by_itself(feed: Feed) -> None:
+def test_an_abandoned_session_ends_by_itself(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody waits for it, nobody closes it."""
     one = Session("one", {"": feed}, {"": None}, overhead=1.0, on_exit="keep")
     one.open("127.0.0.1", 0, None)
     assert one.publisher is not None and one.run is not None
-    store, let_it = one.publisher._store, threading.Event()
-    one.publisher._store = lambda parts: let_it.wait(AMPLE) and store(parts)
+    real, let_it = os.pwritev, threading.Event()
+
+    def wait(*args: Any) -> int:
+        let_it.wait(AMPLE)
+        return real(*args)
+
+    monkeypatch.setattr(os, "pwritev", wait)
     feed.update(1)
     feed.update(2)
     one.abandon()
     assert not one.publisher.done  # the end has not got anywhere, and we go on
     let_it.set()
     one.publisher.join(AMPLE)
+    one.publisher.keeper.disk.join(AMPLE)
     assert not runs.read(one.run.directory).alive
     assert isinstance(said(one.run)[-1], State)
 
