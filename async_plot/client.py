@@ -23,18 +23,22 @@ from .errors import (
     RunNotFoundError,
 )
 from .net import channel, files, runs, sockets, surroundings
-from .wire import codec, handshake, messages, pickles
+from .net.slots import SlotReader
+from .wire import codec, framing, handshake, pickles
 from .wire.connection import Connection, Phase
-from .wire.framing import describe
 from .wire.handshake import Dialling
 from .wire.messages import (
+    Frame,
     Goodbye,
     Log,
+    Mapped,
     Message,
     Ready,
     Right,
     Role,
     RunState,
+    Slot,
+    SlotFrame,
     State,
     Welcome,
 )
@@ -49,6 +53,9 @@ GONE = 5.0  # seconds of refusals after which a far run is taken to have ended
 FAR = 0.05  # seconds of an answer's way from which a viewer holds two credits
 CREDIT = 2
 RETRY = (0.05, 2.0)  # seconds between attempts to reach a run: the first, the longest
+
+QUICK = 0.005  # seconds; who needs less for a frame may ask for the next before
+LAPS = 3  # frames overwritten in a row after which the socket is taken
 
 debug = logging.getLogger("async_plot.wire")
 
@@ -82,7 +89,7 @@ class ReceivedFrame:
     mid_step: bool = False
 
 
-def decode_frame(frame: messages.Frame) -> ReceivedFrame:
+def decode_frame(frame: Frame) -> ReceivedFrame:
     """Unpack a frame of a proven calculation; its pickles run code.
 
     Parameters
@@ -172,6 +179,10 @@ class Client:
         self._sock: channel.Channel | None = None
         self._connection: Connection | None = None
         self._memory = _Memory()
+        self._slots = SlotReader()
+        self._lapped = 0  # frames in a row that were overwritten while copied
+        self._shown: dict[str, int] = {}  # newest frame of each plotter, as told
+        self._quick = False  # the next frame may be asked for before one is copied
         self._closed = False
         self._ended = False  # the run has said its last word
         self._heard = 0  # number of the newest log record
@@ -186,15 +197,20 @@ class Client:
                 if isinstance(message, Welcome):
                     for name in self._wanted(message):
                         self.ready(name, given.get(name, 0))
-                elif isinstance(message, messages.Frame):
+                elif isinstance(message, Frame):
                     name = message.plotter
                     if name not in self._wanted(self.welcome):
                         continue
+                    asked = self._quick and self._shown.get(name) == message.number
                     # After a cut, the run or its record may repeat the newest.
                     if message.number > given.get(name, 0):
                         given[name] = message.number
-                        yield decode_frame(message)
-                    self.ready(name, message.number)
+                        frame = decode_frame(message)
+                        before = time.monotonic()
+                        yield frame
+                        self._quick = time.monotonic() - before < QUICK
+                    if not asked:
+                        self.ready(name, message.number)
 
     def messages(self) -> Generator[Message, None, None]:
         """Every message of the run in its order, until its last word.
@@ -254,6 +270,7 @@ class Client:
         shown : int
             Number of the newest frame shown so far.
         """
+        self._shown[plotter] = shown
         # A far one's next frame is on its way while this one is looked at. Frames
         # that were passed over, too, have used a credit.
         asked = self._asked.get(plotter, 0)
@@ -368,6 +385,8 @@ class Client:
         self._credit = CREDIT if took > FAR else 1
         self._refused = 0.0
         sock.settimeout(None)  # keep-alive tells when the other end is gone
+        self._slots.clear()
+        self._lapped = 0
         with self._lock:
             self._connection = connection
 
@@ -397,14 +416,50 @@ class Client:
             _log(">", message)
             if self._repeats(message):
                 continue
-            if isinstance(message, messages.Frame):
-                asked = self._asked.get(message.plotter, 0)
-                self._asked[message.plotter] = max(0, asked - 1)
+            if isinstance(message, Frame):
+                self._arrived(message)
             if isinstance(message, Welcome):
                 self.welcome = message
             if isinstance(message, State) and message.state != RunState.RUNNING.value:
                 self._ended = True
-            yield message
+            if isinstance(message, Slot):
+                self._map(message)
+            elif isinstance(message, SlotFrame):
+                frame = self._fetch(message)
+                if frame is not None:
+                    yield frame
+            else:
+                yield message
+
+    def _arrived(self, frame: Frame) -> None:
+        asked = self._asked.get(frame.plotter, 0)
+        self._asked[frame.plotter] = max(0, asked - 1)
+
+    def _map(self, slot: Slot) -> None:
+        """Map a slot that the run has offered, and say which ones are mapped."""
+        self._slots.add(slot)
+        if slot.size:
+            self.say(Mapped(self._slots.numbers))
+
+    def _fetch(self, message: SlotFrame) -> Frame | None:
+        """Copy a frame out of its slot; None if it was overwritten meanwhile."""
+        frame, sizes = framing.without_buffers(message.head)
+        self._arrived(frame)
+        if self._quick:
+            self.ready(frame.plotter, frame.number)
+        if self._slots.holds(message, sizes):
+            frame.buffers.extend(map(self._memory.allocate, sizes))
+            if self._slots.copy(message, frame.buffers):
+                self._lapped = 0
+                return frame
+        # The run goes faster than this end can copy; it may have the next one, or
+        # the one after. Through the socket it comes whole in any case.
+        self._lapped += 1
+        if self._lapped == LAPS:
+            self.say(Mapped([]))  # they stay mapped: more may be on its way
+        if not self._quick:
+            self.ready(frame.plotter, self._shown.get(frame.plotter, 0))
+        return None
 
     def _repeats(self, message: Message) -> bool:
         """Whether this log record was told before a cut."""
@@ -502,7 +557,7 @@ def _lost(text: str) -> State:
 
 def _log(direction: str, message: Message) -> None:
     if debug.isEnabledFor(logging.DEBUG):
-        debug.debug("%s %s", direction, describe(message))
+        debug.debug("%s %s", direction, framing.describe(message))
 
 
 class _Memory:

@@ -15,6 +15,7 @@ from typing import Any
 from ..wire import codec, framing, pickles
 from ..wire.layout import Layout, likeness
 from ..wire.messages import Frame
+from .slots import Shared
 from .snapshot import MAX_FRAME, Arena, Snapshot
 
 __all__ = ["Camera"]
@@ -36,6 +37,7 @@ class Camera:
         self._plotter = plotter
         self._layout: Layout | None = None
         self._free: deque[Arena] = deque()  # memory that the thread gave back
+        self._slots: list[Arena] = []  # those that viewers map, if there are any
 
     def take(
         self,
@@ -61,28 +63,42 @@ class Camera:
         UnsupportedValueError
             If an argument cannot be sent; the error names it.
         """
+        arena = self._take_arena()
         try:
-            # The memory used last is the warmest.
-            arena = self._free.pop()
-        except IndexError:
-            arena = Arena()
-        head = None if mid_step else self._write(args, kwargs, number, arena)
-        if head is not None:
-            parts = [memoryview(head), *(b for b in arena.buffers if len(b))]
-        else:
-            arena.clear()
-            payload = codec.encode(args, kwargs, arena.store, pickles.dumps)
-            parts = framing.encode(
-                Frame(
-                    self._name,
-                    number,
-                    time.time(),
-                    mid_step,
-                    payload,
-                    arena.buffers,
+            slot = arena.slot
+            if slot is not None:
+                slot.begin()
+            head = None if mid_step else self._write(args, kwargs, number, arena)
+            if head is not None:
+                parts = [memoryview(head), *(b for b in arena.buffers if len(b))]
+            else:
+                arena.clear()
+                payload = codec.encode(args, kwargs, arena.store, pickles.dumps)
+                parts = framing.encode(
+                    Frame(
+                        self._name,
+                        number,
+                        time.time(),
+                        mid_step,
+                        payload,
+                        arena.buffers,
+                    )
                 )
-            )
-        return Snapshot(self._name, number, mid_step, time.monotonic(), parts, arena)
+            sequence = arena.finish()
+        except BaseException:  # an argument that cannot be sent, or Ctrl-C
+            self._give_back(arena)
+            raise
+        return Snapshot(
+            self._name, number, mid_step, time.monotonic(), parts, arena, sequence
+        )
+
+    def _take_arena(self) -> Arena:
+        try:
+            # The memory used last is the warmest; but of slots, viewers may still be
+            # copying from that one.
+            return self._free.popleft() if self._slots else self._free.pop()
+        except IndexError:
+            return Arena()
 
     def _write(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], number: int, arena: Arena
@@ -123,5 +139,13 @@ class Camera:
 
     def recycle(self, snapshot: Snapshot) -> None:
         """Take back the memory of a snapshot that nobody needs."""
-        if len(self._free) < 2:
-            self._free.append(snapshot.arena)
+        self._give_back(snapshot.arena)
+
+    def _give_back(self, arena: Arena) -> None:
+        if arena in self._slots or (not self._slots and len(self._free) < 2):
+            self._free.append(arena)
+
+    def adopt(self, slots: list[Shared]) -> None:
+        """Take these slots for the next snapshots, and no other memory."""
+        arenas = [Arena(slot) for slot in slots]
+        self._slots, self._free = arenas, deque(arenas)

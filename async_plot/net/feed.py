@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .camera import Camera
+    from .slots import Shared
     from .snapshot import Snapshot
 
 __all__ = ["Feed"]
@@ -232,6 +233,12 @@ class Feed:
         """Give back the memory of a snapshot that nobody needs."""
         if self._camera is not None:
             self._camera.recycle(snapshot)
+
+    def adopt(self, slots: list[Shared]) -> None:
+        """Have the next snapshots taken into these slots."""
+        camera = self._camera
+        if camera is not None:
+            camera.adopt(slots)
 
     def drain_refusals(self) -> list[str]:
         """Why frames were refused since the last time; each text is told once."""

@@ -59,6 +59,8 @@ class Viewer:
         Frames sent to it.
     shown : int
         Number of the newest frame that it says it has shown.
+    near : bool
+        Whether it maps memory of the calculation, instead of being sent big frames.
     """
 
     address: str
@@ -68,6 +70,7 @@ class Viewer:
     since: float
     frames: int
     shown: int
+    near: bool
 
 
 class Peer:
@@ -95,6 +98,8 @@ class Peer:
         self.sent: dict[str, int] = {}
         self.sending: list[Snapshot] = []
         self.slow = False
+        self.near = sockets.is_near(sock)  # may be able to map a slot
+        self.mapped: set[int] = set()  # slots that it has mapped
         self.scalars: dict[str, tuple[int, int]] = {}
         self.troubles: set[str] = set()
         self.events = selectors.EVENT_READ
@@ -115,6 +120,7 @@ class Peer:
             since=self.connected,
             frames=self.frames,
             shown=self.shown,
+            near=bool(self.mapped),
         )
 
     def lacks(self, name: str, newest: Snapshot | None) -> bool:
@@ -138,18 +144,24 @@ class Peer:
         self.frames += 1
         self.traffic.frames += 1
         connection = self.connection
-        if snapshot.size < sockets.LARGE and not connection.wants_to_send:
+        parts, size = snapshot.parts, snapshot.size
+        near = snapshot.slot in self.mapped
+        if near:
+            parts = snapshot.near
+            size = sum(map(len, parts))
+        if size < sockets.LARGE and not connection.wants_to_send:
             # The usual case, in few steps: it all fits into the socket's buffer.
-            count = sockets.send(self.sock, snapshot.parts, patient=False)
+            count = sockets.send(self.sock, parts, patient=False)
             self.traffic.bytes += count
-            if count == snapshot.size:
+            if count == size:
                 return
-            connection.send_encoded(snapshot.parts)
+            connection.send_encoded(parts)
             connection.sent(count)
         else:
-            connection.send_encoded(snapshot.parts)
-        snapshot.users += 1
-        self.sending.append(snapshot)
+            connection.send_encoded(parts)
+        if not near:  # else the arena's memory is not in the parts
+            snapshot.users += 1
+            self.sending.append(snapshot)
         self.moved = now
         self.flush(now)
 

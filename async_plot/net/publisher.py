@@ -24,6 +24,7 @@ from ..wire.framing import printable
 from ..wire.messages import (
     Goodbye,
     Log,
+    Mapped,
     Message,
     Opened,
     Ready,
@@ -33,6 +34,7 @@ from ..wire.messages import (
     Stats,
     Trouble,
 )
+from . import slots
 from .budget import Budget, due_at
 from .chronicle import Chronicle
 from .feed import Feed
@@ -97,6 +99,8 @@ class _Held:
         self.snapshots = 0
         self.told = -1  # updates in the last statistics sent
         self.told_at = now
+        self.slots: list[slots.Shared] = []
+        self.offered = 0  # bytes that slots were made for, or could not be
 
 
 class Publisher(threading.Thread):
@@ -167,6 +171,8 @@ class Publisher(threading.Thread):
         self._charged = {id(feed): feed.spent for feed in feeds}
         self._kernel_seen = 0.0
         self._gone = 0  # waits since the feeds were collected
+        self._laid_out = 0  # slots made so far
+        self._slotless = False  # it was said that there is no shared memory
 
     # -- the calculation's thread ----------------------------------------------
 
@@ -233,6 +239,7 @@ class Publisher(threading.Thread):
         """Drop the descriptors that a forked child inherited."""
         self.keeper.forked()
         self.reception.forked()
+        self._close_slots()
         for bell in ("bell", "notice"):
             if hasattr(self, bell):
                 getattr(self, bell).close()
@@ -393,9 +400,45 @@ class Publisher(threading.Thread):
         best = (held.feed.due and now - held.asked >= GRACE) or (
             self._budget.free_at(now) > now + GRACE
         )
+        if newest.size > max(held.offered, slots.LEAST) and any(
+            peer.near for peer in lacking
+        ):
+            self._lay_out(held, newest.size)
         for peer in lacking:
             if best or newest.taken >= peer.ready[name] - GRACE:
                 self.reception.send_frame(peer, newest, now)
+
+    def _lay_out(self, held: _Held, size: int) -> None:
+        """Have the next frames of a feed in slots, for the viewers near by."""
+        held.offered = size
+        if slots.switched_off():
+            return
+        cpu = time.thread_time()
+        try:
+            made = slots.make(1 + self._laid_out, size)
+        except OSError as error:
+            if not self._slotless:
+                self._slotless = True
+                warn("frames go through sockets, without shared memory: %s", error)
+            return
+        finally:
+            # Reserving and touching memory runs beside the calculation.
+            self.reception.traffic.kernel_time += time.thread_time() - cpu
+        self._laid_out += len(made)
+        held.offered = made[0].capacity
+        void, held.slots = held.slots, made
+        held.feed.adopt(made)
+        for each in void:
+            each.close()
+        for peer in self.reception.proven():
+            peer.mapped.difference_update(each.number for each in void)
+            self._announce(peer, void)
+            self._announce(peer, made)
+
+    def _announce(self, peer: Peer, some: list[slots.Shared]) -> None:
+        if peer.near:
+            for each in some:
+                self.reception.put(peer, each.message())
 
     # -- connections -----------------------------------------------------------
 
@@ -406,6 +449,8 @@ class Publisher(threading.Thread):
             return
         for message in [*self._introduction, *self.chronicle.tail()]:
             self.reception.put(peer, message)
+        for held in self._held:
+            self._announce(peer, held.slots)
         for held in self._held:
             self.reception.put(peer, self._stats(held, time.monotonic()))
         self._queue_scalars(peer)
@@ -419,6 +464,9 @@ class Publisher(threading.Thread):
             peer.credit[message.plotter] = min(asked + 1, CREDIT)
             peer.ready[message.plotter] = now
             peer.shown = message.shown
+        elif isinstance(message, Mapped):
+            peer.mapped = set(message.slots) - {0}
+            peer.near = bool(peer.mapped)
         elif isinstance(message, Opened):
             peer.view = printable(message.view[:40])
             self.opened = True
@@ -584,11 +632,17 @@ class Publisher(threading.Thread):
             stats = [self._stats(held, now) for held in self._held]
             self.keeper.keep(self._remembered(), frames, stats)
 
+    def _close_slots(self) -> None:
+        for held in self._held:
+            for each in held.slots:
+                each.close()
+
     def _shut(self) -> None:
         if not self.discarded:
             for held in self._held:
                 held.feed.silence()
         self.reception.close()
+        self._close_slots()
         for held in self._held:
             held.newest = None
         self.bell.close()

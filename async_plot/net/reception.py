@@ -153,7 +153,7 @@ class Reception:
         except OSError as error:
             self.drop(peer, str(error))
             return
-        if peer.sending:  # it was too big for one call
+        if peer.connection.wants_to_send or peer.sending:  # too big for one call
             self._settle(peer)
 
     def flush(self, peer: Peer, now: float) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 
 from ..wire import framing
 from ..wire.layout import Layout
+from ..wire.messages import SlotFrame
+from .slots import Shared
 
 __all__ = ["Arena", "Snapshot"]
 
@@ -20,11 +22,26 @@ MAX_FRAME = 1 << 32  # bytes of one frame's arrays
 
 
 class Arena:
-    """Memory that holds the arrays of one snapshot after another."""
+    """Memory that holds the arrays of one snapshot after another.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    slot : Shared, optional
+        Memory of fixed size that viewers map; else it is private, and grows.
+
+    Attributes
+    ----------
+    buffers : list of memoryview
+        The arrays' memory.
+    starts : list of int
+        Where each of them begins in the arena's memory.
+    """
+
+    def __init__(self, slot: Shared | None = None) -> None:
+        self.slot = slot
         self.buffers: list[memoryview] = []
-        self._memory = np.empty(0, np.uint8)
+        self.starts: list[int] = []
+        self._memory = np.empty(0, np.uint8) if slot is None else slot.memory
         self._view = memoryview(self._memory)
         self._used = 0
         self._layout: Layout | None = None  # for which `_copies` stand ready
@@ -33,12 +50,23 @@ class Arena:
     def clear(self) -> None:
         """Forget the arrays; keep memory for as many bytes."""
         self.buffers = []
+        self.starts = []
         self._copies = []
         self._layout = None
-        if self._used > len(self._view):
+        if self._used > len(self._view) and self.slot is None:
             self._memory = np.empty(self._used, np.uint8)
             self._view = memoryview(self._memory)
         self._used = 0
+
+    def finish(self) -> int:
+        """Tell that the arrays are whole; give the slot's sequence number.
+
+        It is 0 where there is no slot, or not all arrays are in it.
+        """
+        if self.slot is None:
+            return 0
+        sequence = self.slot.finish()
+        return sequence if self._used <= len(self._view) else 0
 
     def fill(self, layout: Layout, arrays: list[np.ndarray[Any, Any]]) -> None:
         """Copy all arrays of a frame in, over those of the last one if it was alike."""
@@ -75,6 +103,7 @@ class Arena:
         )
         np.copyto(copy, array)
         self.buffers.append(view[start : start + size])
+        self.starts.append(start)
         self._copies.append(copy)
         self._used = -(-end // _ALIGN) * _ALIGN
         return len(self.buffers) - 1
@@ -97,16 +126,20 @@ class Snapshot:
         Bytes of all parts.
     arena : Arena
         Holds the arrays.
+    sequence : int
+        Of the arena's slot, if viewers may copy the arrays from there, else 0.
     users : int
         Viewers that it is being sent to; counted by the background thread alone.
     """
 
     __slots__ = (
+        "_near",
         "arena",
         "mid_step",
         "number",
         "parts",
         "plotter",
+        "sequence",
         "size",
         "taken",
         "users",
@@ -120,6 +153,7 @@ class Snapshot:
         taken: float,
         parts: list[memoryview],
         arena: Arena,
+        sequence: int = 0,
     ) -> None:
         self.plotter = plotter
         self.number = number
@@ -128,7 +162,25 @@ class Snapshot:
         self.parts = parts
         self.size = sum(map(len, parts))
         self.arena = arena
+        self.sequence = sequence
         self.users = 0
+        self._near: list[memoryview] | None = None
+
+    @property
+    def slot(self) -> int:
+        """Number of the slot that the arrays lie in, 0 if they do not."""
+        slot = self.arena.slot
+        return slot.number if slot is not None and self.sequence else 0
+
+    @property
+    def near(self) -> list[memoryview]:
+        """The message for a viewer that has mapped the slot."""
+        if self._near is None:
+            frame = SlotFrame(
+                self.slot, self.sequence, self.arena.starts, bytes(self.parts[0])
+            )
+            self._near = framing.encode(frame)
+        return self._near
 
     def describe(self) -> str:
         """One line for a debug log."""

@@ -16,6 +16,7 @@ __all__ = [
     "close_strays",
     "dial",
     "is_loopback",
+    "is_near",
     "listen",
     "prepare",
     "receive",
@@ -52,6 +53,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_near(sock: socket.socket) -> bool:
+    """Whether the other end seems to be on this machine; a tunnel's end does, too."""
+    try:
+        return bool(sock.getpeername()[0] == sock.getsockname()[0])
+    except (OSError, IndexError):  # it left already; a socket pair has no address
+        return False
 
 
 def listen(host: str, port: int) -> socket.socket:

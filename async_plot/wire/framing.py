@@ -21,7 +21,14 @@ from typing import Any
 import msgpack
 
 from ..errors import MessageTooLargeError, ProtocolError
-from .messages import FROM_CALCULATION, FROM_VIEWER, IN_FILES, Memory, Message
+from .messages import (
+    FROM_CALCULATION,
+    FROM_VIEWER,
+    IN_FILES,
+    Frame,
+    Memory,
+    Message,
+)
 
 __all__ = [
     "Limits",
@@ -33,6 +40,7 @@ __all__ = [
     "head",
     "measure",
     "printable",
+    "without_buffers",
 ]
 
 _PREFIX = struct.Struct("!IHBB")
@@ -443,6 +451,34 @@ def assemble(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
         raise ProtocolError(f"{kind.__name__} carries no buffers")
     message: Message = kind(*values)
     return message
+
+
+def without_buffers(head: bytes) -> tuple[Frame, list[int]]:
+    """Read a frame whose buffers do not follow it.
+
+    Parameters
+    ----------
+    head : bytes
+        The frame as `encode` writes it, up to its buffers.
+
+    Returns
+    -------
+    frame : Frame
+        Still without its buffers.
+    sizes : list of int
+        Bytes of each.
+
+    Raises
+    ------
+    ProtocolError
+        If it is no frame, or not all of it.
+    """
+    found = measure(head, FROM_CALCULATION_LIMITS)
+    if isinstance(found, int) or found.end != len(head) or found.code != Frame.code:
+        raise ProtocolError("what comes before the buffers is no frame's")
+    frame = assemble(Frame, head[found.start : found.end], [])
+    assert isinstance(frame, Frame)
+    return frame, found.sizes
 
 
 def _list_of(kind: type) -> Callable[[Any], bool]:

@@ -23,6 +23,7 @@ __all__ = [
     "Goodbye",
     "Lane",
     "Log",
+    "Mapped",
     "Message",
     "Missed",
     "Opened",
@@ -33,6 +34,8 @@ __all__ = [
     "RunState",
     "Scalars",
     "Seal",
+    "Slot",
+    "SlotFrame",
     "Stalled",
     "State",
     "Stats",
@@ -295,6 +298,57 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """Memory that a viewer on the same machine may map. Kept lane.
+
+    Attributes
+    ----------
+    slot : int
+        Its number in the run.
+    pid, descriptor : int
+        The process that holds it, and under which number it has it open.
+    size : int
+        Bytes of the file; 0 if the slot will not be used any more.
+    token : bytes
+        What the file begins with.
+    """
+
+    code: ClassVar[int] = 9
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    slot: int
+    pid: int
+    descriptor: int
+    size: int
+    token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFrame:
+    """A frame whose arrays lie in a slot. Newest lane; on credit, like `Frame`.
+
+    Attributes
+    ----------
+    slot : int
+        Which slot.
+    sequence : int
+        Number that the slot bears as long as the arrays are whole.
+    starts : list of int
+        Where each array begins, in bytes from the end of the slot's first page.
+    head : bytes
+        The `Frame` as it would be written, up to its buffers.
+    """
+
+    code: ClassVar[int] = 10
+    lane: ClassVar[Lane] = Lane.NEWEST
+
+    slot: int
+    sequence: int
+    starts: list[int]
+    head: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Stalled:
     """The calculation gives no sign of life, or does so again. Newest lane.
 
@@ -419,6 +473,22 @@ class Goodbye:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The slots that this viewer has mapped. Kept lane.
+
+    Attributes
+    ----------
+    slots : list of int
+        All of them; none means that it takes frames from the socket alone.
+    """
+
+    code: ClassVar[int] = 20
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    slots: list[int]
+
+
 FROM_CALCULATION = (
     Welcome,
     PlotterCode,
@@ -428,9 +498,11 @@ FROM_CALCULATION = (
     Log,
     Scalars,
     Missed,
+    Slot,
+    SlotFrame,
     Stalled,
 )
-FROM_VIEWER = (Ready, Opened, Trouble, Goodbye)
+FROM_VIEWER = (Ready, Opened, Trouble, Goodbye, Mapped)
 IN_FILES = (Seal,)  # beside what a calculation says
 
 Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
@@ -443,9 +515,12 @@ Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Scalars,
     Missed,
     Seal,
+    Slot,
+    SlotFrame,
     Stalled,
     Ready,
     Opened,
     Trouble,
     Goodbye,
+    Mapped,
 ]

@@ -149,6 +149,8 @@ class ProcessViewer:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            if not line.endswith("\n"):  # it was killed in the middle of it
+                break
             if line[0].isdigit():
                 number, first, torn = line.split()
                 self.seen.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import struct
 
@@ -19,11 +20,14 @@ from async_plot.wire.messages import (
     Frame,
     Goodbye,
     Log,
+    Mapped,
     Missed,
     Opened,
     PlotterCode,
     Ready,
     Scalars,
+    Slot,
+    SlotFrame,
     Stalled,
     State,
     Stats,
@@ -84,6 +88,8 @@ GOLDEN = {
     b"12345678"
     b"abcdefgh",
     Missed: b"\x00\x00\x00\x02\x00\x00\x08\x00\x91\x03",
+    Slot: b"\x00\x00\x00\x0e\x00\x00\t\x00\x95\x04\x07\x0c\xcd \x00\xc4\x05token",
+    SlotFrame: b"\x00\x00\x00\x0c\x00\x00\n\x00\x94\x04\x02\x92\x00@\xc4\x04head",
     Stalled: b"\x00\x00\x00\x1b"
     b"\x00\x00"
     b"\x0b"
@@ -92,6 +98,7 @@ GOLDEN = {
     Ready: b"\x00\x00\x00\x03\x00\x00\x10\x00\x92\xa0)",
     Opened: b"\x00\x00\x00\x08\x00\x00\x11\x00\x91\xa6window",
     Trouble: b"\x00\x00\x00\x06\x00\x00\x12\x00\x93\xa0)\xa2no",
+    Mapped: b"\x00\x00\x00\x04\x00\x00\x14\x00\x91\x92\x04\x05",
     Goodbye: b"\x00\x00\x00\x0f\x00\x00\x13\x00\x91\xadwindow closed",
 }
 
@@ -290,7 +297,7 @@ def test_message_from_the_wrong_end_is_refused(kind):
         feed(Reader(accepts, limits), GOLDEN[kind])
 
 
-@pytest.mark.parametrize("code", [0, 9, 15, 20, 32, 64, 96, 127, 255])
+@pytest.mark.parametrize("code", [0, 15, 31, 32, 64, 96, 127, 255])
 def test_unknown_codes_are_passed_over(code):
     """A later version may say more: it is counted, and the rest is understood."""
     reader = reader_for(Frame)
@@ -410,6 +417,32 @@ def test_stream_that_ends_anywhere_inside_a_message_stands_mid_message(kind):
 
 
 # -- one line for a log ------------------------------------------------------------
+
+
+def test_head_of_a_frame_tells_it_and_the_sizes_of_its_buffers():
+    """They may come otherwise."""
+    frame, sizes = framing.without_buffers(bytes(framing.encode(SAMPLES[Frame])[0]))
+    assert sizes == [4, 0, 2]
+    assert frame == dataclasses.replace(SAMPLES[Frame], buffers=[])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\x00" * 7,
+        b"".join(framing.encode(SAMPLES[Frame]))[:20],
+        b"".join(framing.encode(SAMPLES[Frame])),
+        prefix(1, zero=1) + b"\x90",
+        prefix(9) + b"\x90",
+        struct.pack("!IHBBQ", 1, 1, 3, 0, 1 << 62) + b"\x90",
+        framing.encode(SAMPLES[Missed])[0].tobytes(),
+    ],
+)
+def test_a_head_that_makes_no_sense_is_refused(head):
+    """Before memory is taken for the sizes that it tells."""
+    with pytest.raises(ProtocolError):
+        framing.without_buffers(head)
 
 
 def test_description_elides_buffers():

@@ -34,12 +34,15 @@ CODES = {
     "Log": 6,
     "Scalars": 7,
     "Missed": 8,
+    "Slot": 9,
+    "SlotFrame": 10,
     "Stalled": 11,
     "Seal": 12,
     "Ready": 16,
     "Opened": 17,
     "Trouble": 18,
     "Goodbye": 19,
+    "Mapped": 20,
 }
 
 
@@ -113,7 +116,7 @@ def test_types_of_fields_can_be_checked(kind):
 def test_only_what_may_be_superseded_is_in_the_newest_lane():
     """Frames, statistics and stalls are; everything else must arrive."""
     newest = {kind.__name__ for kind in KINDS if kind.lane is Lane.NEWEST}
-    assert newest == {"Frame", "Stalled", "Stats"}
+    assert newest == {"Frame", "SlotFrame", "Stalled", "Stats"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
