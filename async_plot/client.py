@@ -171,10 +171,10 @@ class Client:
         # connection, or one call waits for all of a big array.
         self.heard_at = math.inf
         self._host = host
+        self._tunnel = tunnel
         if host is not None and self.run.address is not None:
             self._far()
         self._plotter = plotter
-        self._tunnel = tunnel
         self._lock = threading.Lock()  # of `_connection`'s outgoing side
         self._sock: channel.Channel | None = None
         self._connection: Connection | None = None
@@ -335,9 +335,12 @@ class Client:
     def _far(self) -> tuple[str, int] | None:
         """Where to dial by TLS; None for what is reached without.
 
-        On its own machine a run is always found at its loopback address.
+        On its own machine a run is always found at its loopback address, and that is
+        where a tunnel ends.
         """
         run = self.run
+        if self._tunnel is not None:
+            return None
         if run.remote is None:
             if self._host is not None:
                 raise ValueError(

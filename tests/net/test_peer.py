@@ -90,6 +90,25 @@ def test_what_does_not_fit_is_on_its_way(pair: tuple[Peer, socket.socket]) -> No
     assert peer.traffic.bytes == 42 + big.size
 
 
+def test_a_thin_line_is_no_frozen_viewer(pair: tuple[Peer, socket.socket]) -> None:
+    """What its kernel takes of a message counts, though the socket takes no more."""
+    peer, viewer = pair
+    big = snapshot(np.arange(1 << 22))
+    peer.send_frame(big, 0.0)
+    viewer.settimeout(10)
+    now, step = 0.0, 10.0
+    for _ in range(5):  # fifty seconds in which nothing is sent, and something read
+        now += step
+        unsent = sockets.unsent(peer.sock)
+        while sockets.unsent(peer.sock) == unsent:
+            viewer.recv(1 << 16)
+        assert not peer.stalled(now, 30.0)
+    for _ in range(2):
+        now += step
+        assert not peer.stalled(now, 30.0)
+    assert peer.stalled(now + 2 * step, 30.0)
+
+
 def test_a_viewer_that_left_is_an_os_error(pair: tuple[Peer, socket.socket]) -> None:
     """For the thread to drop it."""
     peer, viewer = pair
