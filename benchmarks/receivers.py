@@ -74,6 +74,14 @@ def _async_plot(file: str, note: Note) -> None:
         note(frame.args[0])
 
 
+def _far(file: str, note: Note) -> None:
+    """As on another machine: by TLS."""
+    from async_plot import Client
+
+    for frame in Client(file, host="127.0.0.1"):
+        note(frame.args[0])
+
+
 def _tcp(address: tuple[Any, int], note: Note) -> None:
     (host, port), size = address
     block = np.empty(size)
@@ -123,6 +131,7 @@ def _zmq_copy(address: str, note: Note) -> None:
 
 _KINDS: dict[str, Callable[[Any, Note], None]] = {
     "async_plot": _async_plot,
+    "far": _far,
     "tcp": _tcp,
     "queue": _queue,
     "pipe": _pipe,

@@ -39,6 +39,7 @@ TELLING = {
     ),
     "frames": ("per second",),
     "viewers": ("100 viewers",),
+    "tls": ("TLS",),
     "imports": ("import",),
 }
 RESULTS = HERE / "results.json"
@@ -52,6 +53,7 @@ BENCHMARKS = {
     "latency": "From the call to the array in the viewer",
     "frames": "Frames drawn per second",
     "viewers": "Many viewers",
+    "tls": "A viewer on another machine",
     "imports": "The first import",
 }
 RIVALS = ("pyzmq", "rerun-sdk", "pyqtgraph", "matplotlib", "PySide6-Essentials")

@@ -18,6 +18,7 @@ EXPECTED = {
     "slowdown",
     "snapshot",
     "suspended",
+    "tls",
     "viewers",
 }
 

@@ -15,6 +15,7 @@ import heapq
 import os
 import random
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -194,7 +195,7 @@ class StandIn(_Line):
 
 def make() -> Network | StandIn:
     """The real thing where it can be had."""
-    if os.geteuid() == 0 and os.path.exists("/dev/net/tun"):
+    if os.geteuid() == 0 and os.path.exists("/dev/net/tun") and shutil.which("ip"):
         return Network()
     return StandIn()
 
