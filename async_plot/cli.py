@@ -111,14 +111,51 @@ def parser() -> argparse.ArgumentParser:
         "run",
         nargs="?",
         metavar="NAME|FILE",
-        help="its name, its identifier or its connection file (default: the one that "
-        "is alive; of several it asks)",
+        help="its name, its identifier, its connection file, or a recording to replay "
+        "(default: the one that is alive, else the newest; of several it asks)",
     )
     view.add_argument(
         "--save",
         type=Path,
         metavar="FILE",
         help="draw off-screen, and write the last frame when the run has ended",
+    )
+    view.add_argument(
+        "--movie",
+        type=Path,
+        metavar="FILE",
+        help="make a movie of a recording: .mp4, .webm, .mkv, .gif, .apng or .webp",
+    )
+    view.add_argument(
+        "--fps",
+        type=_positive,
+        default=30.0,
+        metavar="N",
+        help="frames a second of the movie (default: 30)",
+    )
+    view.add_argument(
+        "--speed",
+        type=_positive,
+        metavar="N",
+        help="of a recording: seconds of the run in one second (default: 1; for a "
+        "movie, each frame of the recording is one of the movie)",
+    )
+    view.add_argument(
+        "--size",
+        type=_size,
+        metavar="WxH",
+        help="size of the movie in pixels (default: as the plotter makes its figure)",
+    )
+    view.add_argument(
+        "--dpi",
+        type=_positive,
+        metavar="N",
+        help="dots per inch of the movie (default: the figure's)",
+    )
+    view.add_argument(
+        "--trust",
+        action="store_true",
+        help="run the code in another user's recording: its plotters and objects",
     )
     view.add_argument(
         "--plotter",
@@ -131,9 +168,9 @@ def parser() -> argparse.ArgumentParser:
     view.add_argument(
         "--max-rate",
         type=_positive,
-        default=30.0,
         metavar="N",
-        help="frames drawn each second at most (default: 30)",
+        help="frames drawn each second at most (default: 30; of a recording as many as "
+        "can be drawn)",
     )
     view.add_argument(
         "--host",
@@ -222,6 +259,17 @@ def _positive(text: str) -> float:
         if 0 < value < float("inf"):
             return value
     raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, separator, height = text.lower().partition("x")
+    if separator and width.isdecimal() and height.isdecimal():
+        size = int(width), int(height)
+        if 16 <= min(size) and max(size) <= 16384:
+            return size
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no size such as 1280x720, from 16 to 16384 pixels"
+    )
 
 
 def _complain(error: Exception, status: int) -> int:

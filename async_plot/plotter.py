@@ -37,6 +37,10 @@ class Plotter:
     What the class uses must be importable or picklable; a file, a lock or a
     connection is to be opened in ``__init__``, in the viewer.
 
+    When a replay jumps back, the plotter is made anew, so that nothing stays of frames
+    that are still to come. One that has a method ``rewind()`` is kept and called
+    instead: there it forgets what it has gathered.
+
     Examples
     --------
     >>> from async_plot import Plotter
@@ -95,6 +99,8 @@ class ByShape(Plotter):
     def draw(self, *args: Any, **kwargs: Any) -> None:
         """Draw the arguments by their shapes."""
         self.number = self.number or 1
+        for history in self._histories.values():
+            history.cut(self.number)
         parts = _sort(args, kwargs)
         for name, value in parts.scalars.items():
             history = self._histories.setdefault(name, _History())
@@ -108,6 +114,9 @@ class ByShape(Plotter):
         self._caption(caption)
         if not (parts.lines or parts.images or histories or parts.captions):
             self._explain(parts.unknown)
+
+    def rewind(self) -> None:
+        """Stay: what is later than the next frame is cut off when that is drawn."""
 
     def draw_histories(self, histories: Mapping[str, tuple[Any, Any]]) -> None:
         """Draw logged scalars, steps and values by name, as lines."""
@@ -336,6 +345,11 @@ class _History:
             del self._steps[1::2], self._values[1::2]
         self._steps.append(step)
         self._values.append(value)
+
+    def cut(self, step: float) -> None:
+        """Forget this step and later ones: a replay has gone back."""
+        while self._steps and self._steps[-1] >= step:
+            del self._steps[-1], self._values[-1]
 
     def points(self) -> tuple[list[float], list[float]]:
         return self._steps, self._values

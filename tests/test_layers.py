@@ -25,8 +25,9 @@ ALLOWED = {
     "options": {"net", "plotter", "errors"},
     "server": {"net", "wire", "plotter", "options", "errors", "jobs", "panel"},
     "client": {"net", "wire", "plotter", "errors"},
+    "replay": {"net", "wire", "errors"},
     "views": {
-        *("views", "client", "plotter", "wire", "errors"),
+        *("views", "client", "replay", "plotter", "wire", "errors"),
         # What can be shown here is a question; what runs, and how to start a viewer,
         # is the client's and the server's business.
         "net.surroundings",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import PlotterError
+from ..net import records
 from . import NOT_FOUND, Misuse, need_window, set_up_debug
 
 if TYPE_CHECKING:
@@ -21,13 +22,25 @@ if TYPE_CHECKING:
 
 __all__ = ["plotter_files", "run"]
 
+RATE = 30.0  # frames drawn a second, so that no core is taken from a calculation
+
 
 def run(options: argparse.Namespace) -> int:
     """Look at a run."""
-    if options.save is None:
-        need_window("or draw into a file: --save FILE.png")
+    local = options.run is not None and options.ssh is None
+    recorded = local and records.is_records(options.run)
+    if not recorded:
+        for name in ("movie", "speed", "size", "dpi", "trust"):
+            if getattr(options, name):
+                raise Misuse(f"--{name} is for a recording; name its file")
+        if options.save is None:
+            need_window("or draw into a file: --save FILE.png")
     files = plotter_files(options.plotter)
     set_up_debug()
+    if recorded:
+        from . import replay
+
+        return replay.run(options, files)
     with _reached(options) as client:
         return _show(client, options, files)
 
@@ -96,20 +109,19 @@ def _reached(options: argparse.Namespace) -> Iterator[Client]:
 def _show(
     client: Client, options: argparse.Namespace, files: dict[str, PlotterFile]
 ) -> int:
+    rate = options.max_rate or RATE
     if options.save is not None:
         from ..views import offscreen
 
         begun = time.time()
-        drawn = offscreen.run(
-            client, files=files, save=options.save, max_rate=options.max_rate
-        )
+        drawn = offscreen.run(client, files=files, save=options.save, max_rate=rate)
         if not drawn and not _written(options.save, begun):
             print("async-plot: the run left nothing to draw", file=sys.stderr)
             return NOT_FOUND
         return 0
     from ..views import window
 
-    return window.show(client, files=files, max_rate=options.max_rate)
+    return window.show(client, files=files, max_rate=rate)
 
 
 def _parsed(text: str) -> tuple[str, PlotterFile]:

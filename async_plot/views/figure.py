@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Failure", "Painter", "load"]
+
+_Limits = tuple[tuple[float, float], tuple[float, float]]
 
 # What stands between the event loop and a user's class, in a traceback.
 _OURS = (os.path.dirname(__file__), "<frozen importlib")
@@ -109,6 +111,8 @@ class Painter:
         ``new_figure()`` makes the figure that ``__init__`` is given, with a canvas.
     after_draw : callable, optional
         ``after_draw(canvas)`` is called when a canvas was drawn whole.
+    on_screen : bool, default: True
+        Whether the canvas is drawn; false where only what is saved of it counts.
 
     Attributes
     ----------
@@ -127,8 +131,11 @@ class Painter:
         name: str,
         new_figure: Callable[[], Figure],
         after_draw: Callable[[Any], None] | None = None,
+        *,
+        on_screen: bool = True,
     ) -> None:
         self.name = name
+        self._on_screen = on_screen
         self.plotter: Any = None
         self.kind: type | None = None
         self.broken: Failure | None = None
@@ -236,6 +243,38 @@ class Painter:
         for figure in self.figures:
             _close(figure)
 
+    def rewind(self) -> Failure | None:
+        """Forget what was drawn: the frames go on from an earlier one.
+
+        A plotter that has a method ``rewind`` is told by that; any other is made
+        anew, on the windows that it has, with the zoom that they have. Whatever it
+        gathered of later frames is then gone, as it must be.
+
+        Returns
+        -------
+        Failure or None
+            What went wrong.
+        """
+        if self.kind is None:
+            return None  # it could not be loaded and will not be now
+        told = getattr(self.plotter, "rewind", None)
+        if callable(told) and self.broken is None:
+            try:
+                told()
+            except (Exception, SystemExit) as error:  # anything a user's class may do
+                return Failure(self.name, 0, _traceback(error))
+            return None
+        zooms = [(sheet, sheet.limits()) for sheet in self._sheets if not sheet.closed]
+        for sheet, _ in zooms:
+            sheet.clear()
+        self.broken = None
+        with _reused(self.figures[self._given :]):
+            failure = self.make(self.kind)
+        if failure is None:
+            for sheet, limits in zooms:
+                sheet.zoom(limits)
+        return failure
+
     def draw(self, frame: messages.Frame | ReceivedFrame) -> Failure | None:
         """Draw a frame, and as much of the canvas as that needs.
 
@@ -267,6 +306,8 @@ class Painter:
     # -- private ---------------------------------------------------------------
 
     def _refresh(self, returned: Any) -> None:
+        if not self._on_screen:
+            return
         artists = _artists(returned)
         for sheet in list(self._sheets):
             if not sheet.closed:
@@ -360,6 +401,26 @@ class _Sheet:
         canvas.restore_region(self._behind)
         self._draw_animated(canvas.get_renderer())
         canvas.blit(self._box)
+
+    def limits(self) -> list[_Limits]:
+        """What the user has zoomed to, of each axes; empty if it is as it was made."""
+        toolbar = getattr(self.figure.canvas, "toolbar", None)
+        stack = getattr(toolbar, "_nav_stack", None)  # empty until somebody zooms
+        if stack is None or stack() is None:
+            return []
+        return [(axes.get_xlim(), axes.get_ylim()) for axes in self.figure.axes]
+
+    def zoom(self, limits: list[_Limits]) -> None:
+        """Zoom to what `limits` gave, if the figure has as many axes again."""
+        axes = self.figure.axes
+        toolbar: Any = getattr(self.figure.canvas, "toolbar", None)
+        if not limits or len(axes) != len(limits) or toolbar is None:
+            return
+        toolbar.push_current()  # what *home* leads to
+        for each, (x, y) in zip(axes, limits):
+            each.set_xlim(x)
+            each.set_ylim(y)
+        toolbar.push_current()
 
     def _animate(self, artists: list[Artist]) -> None:
         for artist in self._animated:
@@ -473,6 +534,31 @@ def _make_current(figure: Figure) -> None:
     if figure in _open_figures().values():
         manager: Any = figure.canvas.manager
         Gcf.set_active(manager)
+
+
+@contextlib.contextmanager
+def _reused(figures: list[Figure]) -> Iterator[None]:
+    """Let pyplot give these figures, one after the other, before it opens new ones."""
+    import matplotlib.pyplot as plt
+
+    made, exists, left = plt.figure, plt.fignum_exists, list(figures)
+
+    def figure(num: Any = None, *args: Any, **kwargs: Any) -> Any:
+        again: Any = None
+        if num is None and left:
+            again = left.pop(0)
+        elif num is not None and exists(num):
+            again = made(num)
+            left[:] = [each for each in left if each is not again]
+        return made(num, *args, **kwargs) if again is None else made(again.number)
+
+    plt.figure = figure
+    # ``subplots`` makes none where there is one already.
+    plt.fignum_exists = lambda num: False
+    try:
+        yield
+    finally:
+        plt.figure, plt.fignum_exists = made, exists
 
 
 def _close(figure: Figure) -> None:

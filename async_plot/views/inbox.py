@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..client import Client
+from ..replay import Jumped, Replay
 from ..wire.messages import (
     Frame,
     Log,
@@ -45,7 +46,7 @@ class Inbox:
 
     Parameters
     ----------
-    client : Client
+    client : Client or Replay
         The run; this is its only reader from now on.
 
     Attributes
@@ -66,9 +67,9 @@ class Inbox:
         Every logged scalar.
     extended : int
         How often `histories` changed.
-    events : deque of Message or Absence
-        `Welcome`, `State` and `Missed`, in their order; after a cut, an `Absence`
-        as soon as it is known what passed meanwhile.
+    events : deque of Message, Absence or Jumped
+        `Welcome`, `State`, `Missed` and a replay's `Jumped`, in their order; after a
+        cut, an `Absence` as soon as it is known what passed meanwhile.
     stalled : Stalled or None
         The newest one that nobody has taken; it belongs to the newest `Welcome`.
     ended : bool
@@ -77,7 +78,7 @@ class Inbox:
         Why, if it is not that the run has ended.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client | Replay) -> None:
         self.client = client
         self.welcome: Welcome | None = None
         self.codes: dict[str, PlotterCode] = {}
@@ -87,7 +88,7 @@ class Inbox:
         self.logs: deque[Log] = deque(maxlen=_LOGS)
         self.histories: dict[str, tuple[Any, Any]] = {}
         self.extended = 0
-        self.events: deque[Message | Absence] = deque()
+        self.events: deque[Message | Absence | Jumped] = deque()
         self.stalled: Stalled | None = None
         self.ended = False
         self.error: Exception | None = None
@@ -157,7 +158,7 @@ class Inbox:
             with contextlib.suppress(OSError):  # full is rung; closed hears nothing
                 self._writing.send(b"\0")
 
-    def _sort(self, message: Message) -> None:
+    def _sort(self, message: Message | Jumped) -> None:
         if isinstance(message, Frame):
             slots = self.mid_step if message.mid_step else self.frames
             slots[message.plotter] = message
@@ -171,10 +172,20 @@ class Inbox:
             self.stalled = message
         elif isinstance(message, PlotterCode):
             self.codes[message.plotter] = message
+        elif isinstance(message, Jumped):
+            # Nothing of what follows comes before the view has seen this.
+            self.frames.clear()
+            self.mid_step.clear()
+            self.logs.clear()
+            self.histories = {}
+            self.extended += 1
+            self.events.append(message)
         elif isinstance(message, (Welcome, State, Missed)):
             if isinstance(message, Welcome):
                 self.welcome, self.stalled = message, None
             self.events.append(message)
+        if isinstance(message, Jumped):
+            return
         absence = self._cuts.hear(message, time.monotonic())
         if absence is not None:
             self.events.append(absence)

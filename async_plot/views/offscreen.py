@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..client import Client
+from ..replay import Replay
 from ..wire.framing import printable
 from ..wire.messages import Frame, Opened, RunState, Stalled, State, Trouble, Welcome
 from .absence import Absence
@@ -28,7 +29,7 @@ SAVE_EVERY = 1.0  # seconds between two pictures
 
 
 def run(
-    client: Client,
+    client: Client | Replay,
     *,
     plotter: type | None = None,
     files: Mapping[str, PlotterFile] | None = None,
@@ -41,8 +42,8 @@ def run(
 
     Parameters
     ----------
-    client : Client
-        The run.
+    client : Client or Replay
+        The run, or what was recorded of one.
     plotter : class, optional
         Draws instead of the run's own plotters.
     files : dict of {str: PlotterFile}, optional

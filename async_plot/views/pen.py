@@ -10,7 +10,7 @@ import functools
 import math
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,10 @@ class Region:
         Its edges, in the figure's pixels.
     title, text : str
         What a click shows.
+    action : str
+        What a click does instead, in the words of `async_plot.views.playbar`.
+    first, last : float
+        Of a slider: where its ends are.
     """
 
     x0: float
@@ -51,6 +55,17 @@ class Region:
     y1: float
     title: str
     text: str
+    action: str = ""
+    first: float = 0.0
+    last: float = 0.0
+
+    def within(self, first: float, last: float) -> Region:
+        """Make a slider of it, with its ends there."""
+        return replace(self, first=first, last=last)
+
+    def share(self, x: float) -> float:
+        """Where on the slider that is, 0 to 1 between its ends."""
+        return (x - self.first) / (self.last - self.first)
 
 
 class Pen:
@@ -122,7 +137,7 @@ class Pen:
         """Write on a coloured ground with round corners; return where it ends."""
         width, half = self.measure(text, bold=True) + 14, 8.0
         corners = BoxStyle.Round(pad=0, rounding_size=4)
-        self._fill(corners(x, y - half, width, 2 * half, 1), colour)
+        self.fill(corners(x, y - half, width, 2 * half, 1), colour)
         self.text(x + 7, y, text, colour=self.colours["on_pill"], bold=True)
         return x + width
 
@@ -147,7 +162,7 @@ class Pen:
             return
         low, high = float(finite.min()), float(finite.max())
         half = 7.0
-        self._fill(
+        self.fill(
             Path.unit_rectangle().transformed(
                 Affine2D().scale(x1 - x0, 2 * half + 2).translate(x0, y - half - 1)
             ),
@@ -157,6 +172,34 @@ class Pen:
         scaled = (values - low) / (high - low) if high > low else values * 0 + 0.5
         xs = np.linspace(x0 + 1, x1 - 1, len(values))
         self.line(xs, y - half + 2 * half * scaled, self.colours["spark"], 1.2)
+
+    def fill(self, path: Path, colour: str) -> None:
+        """Fill a shape."""
+        context = self._shapes.new_gc()
+        context.set_linewidth(0)
+        context.set_foreground(colour)
+        to_pixels = Affine2D().scale(self.ratio)
+        self._shapes.draw_path(context, path, to_pixels, to_rgba(colour))
+
+    def bar(self, x0: float, x1: float, y: float, height: float, colour: str) -> None:
+        """Fill a lying bar with round ends."""
+        if x1 > x0:
+            radius = min(height, x1 - x0) / 2
+            shape = BoxStyle.Round(pad=0, rounding_size=radius)
+            self.fill(shape(x0, y - height / 2, x1 - x0, height, 1), colour)
+
+    def disc(self, x: float, y: float, radius: float, colour: str) -> None:
+        """Fill a circle."""
+        self.fill(Path.circle((x, y), radius), colour)
+
+    def region(
+        self, x0: float, x1: float, y: float, height: float, action: str
+    ) -> None:
+        """Let a click here do something."""
+        r, half = self.ratio, height / 2
+        self.regions.append(
+            Region(x0 * r, x1 * r, (y - half) * r, (y + half) * r, "", "", action)
+        )
 
     def image(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Everything drawn, as pixels."""
@@ -178,13 +221,6 @@ class Pen:
         whole = np.full((height, width, 4), 255, np.uint8)
         whole[..., :3] = np.rint(pixels)
         return whole
-
-    def _fill(self, path: Path, colour: str) -> None:
-        context = self._shapes.new_gc()
-        context.set_linewidth(0)
-        context.set_foreground(colour)
-        to_pixels = Affine2D().scale(self.ratio)
-        self._shapes.draw_path(context, path, to_pixels, to_rgba(colour))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +280,7 @@ def palette(paper: Any) -> dict[str, Any]:
     marks = {"running": "▶", "finished": "✔", "interrupted": "■", "failed": "✖"}
     marks["lost"] = "?"
     marks["stalled"] = "‖"
+    marks["replay"] = "↺"
     pills = (
         {
             "running": "#1fb58a",
@@ -252,6 +289,7 @@ def palette(paper: Any) -> dict[str, Any]:
             "failed": "#ff7f3f",
             "lost": "#d79bc0",
             "stalled": "#f0e442",
+            "replay": "#b3b9c4",
         }
         if dark
         else {
@@ -261,6 +299,7 @@ def palette(paper: Any) -> dict[str, Any]:
             "failed": "#c04a00",
             "lost": "#9a4a7c",
             "stalled": "#7d6c00",
+            "replay": "#5a6472",
         }
     )
     return {

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from ..client import Client
+from ..replay import Replay
 from ..wire.messages import Welcome
 
 __all__ = ["Silence", "explain", "is_here"]
@@ -27,14 +28,14 @@ class Silence:
 
     Parameters
     ----------
-    client : Client
+    client : Client or Replay
         The run.
     clock : callable
         Seconds; only differences count.
     """
 
     def __init__(
-        self, client: Client, clock: Callable[[], float] = time.monotonic
+        self, client: Client | Replay, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._clock = clock

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..replay import Place
 from ..wire.messages import RunState, Stalled
 from .pen import DPI, Pen, Region, palette
+from .playbar import HEIGHT, draw_playbar, told
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,6 +83,10 @@ class StripState:
         Seconds in which nothing at all came, if that is to be told.
     silence : str
         What is known of that.
+    place, times : Place or None, sequence of float
+        Where a replay stands; moments of its frames, if they are few.
+    foreign : str
+        What is to be known of a replay's file.
     """
 
     name: str = ""
@@ -118,6 +124,9 @@ class StripState:
     went_on_at: float = 0.0
     silent: float = 0.0
     silence: str = ""
+    place: Place | None = None
+    times: Sequence[float] = ()
+    foreign: str = ""
 
     def take_stall(self, message: Stalled, now: float) -> None:
         """Note that the calculation has stalled, or goes on."""
@@ -184,6 +193,7 @@ def content(state: StripState, now: float) -> tuple[Any, ...]:
         _word(state, now),
         tuple(_facts(state, now)),
         _message(state, now),
+        told(state.place) if state.place is not None else None,
         tuple(
             (name, len(values), float(values[-1]) if len(values) else None)
             for name, (_, values) in state.scalars.items()
@@ -250,15 +260,20 @@ def _facts(state: StripState, now: float) -> list[tuple[int, str, str]]:
     """Weight, text and colour of each fact, in their order on the screen."""
     facts: list[tuple[int, str, str]] = []
     running = state.state == RunState.RUNNING.value
+    replayed = state.place is not None
     if state.frame:
         where = f"{_one_line(state.plotter)} " if state.plotter else ""
         facts.append((1, f"{where}frame {_count(state.frame)}", "ink"))
-        facts.append((4, f"{_count(state.shown)} shown", "faint"))
-        facts.append((5, f"{_count(state.dropped)} dropped", "faint"))
+        if not replayed:
+            facts.append((4, f"{_count(state.shown)} shown", "faint"))
+            facts.append((5, f"{_count(state.dropped)} dropped", "faint"))
     else:
         facts.append((1, "no frame yet" if running else "no frame", "faint"))
     weight, kind = (1, "alarm") if state.refused else (7, "faint")
-    facts.append((weight, f"{_count(state.refused)} refused", kind))
+    if state.refused or not replayed:
+        facts.append((weight, f"{_count(state.refused)} refused", kind))
+    if state.foreign:
+        facts.append((2, "not trusted", "warning"))
     if state.failures:
         plural = "s" if state.failures > 1 else ""
         facts.append((2, f"{_count(state.failures)} failure{plural}", "alarm"))
@@ -351,6 +366,8 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
             else ("warning" if state.log_level >= 30 else "faint")
         )
         return kind, _one_line(state.log), "Log of the calculation", state.log
+    if state.foreign:
+        return "warning", state.foreign, "", ""
     return "faint", _one_line(state.where), "", ""
 
 
@@ -387,7 +404,13 @@ def _draw_scalars(pen: Pen, state: StripState, now: float, y: float) -> None:
             pen.sparkline(x, min(right, x + 160), y, values)
 
 
+def _draw_place(pen: Pen, state: StripState, now: float, y: float) -> None:
+    assert state.place is not None
+    draw_playbar(pen, state.place, y, state.times)
+
+
 _ROWS = (
+    _Row(HEIGHT, lambda state: state.place is not None, _draw_place),
     _Row(20, lambda state: True, _draw_head),
     _Row(18, lambda state: True, _draw_message),
     _Row(22, lambda state: bool(state.scalars), _draw_scalars),

@@ -7,6 +7,7 @@ Inside the user's Figure it would be wiped by ``clf``, printed by *save*, fought
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from matplotlib.backend_tools import Cursors
@@ -28,13 +29,23 @@ class StripCanvas:
         The window.
     toolkit : Toolkit
         Its toolkit.
+    act : callable, optional
+        ``act(action, share)`` is called when something with an action is clicked;
+        of a slider, also while the mouse is dragged.
     """
 
-    def __init__(self, manager: Any, toolkit: Toolkit) -> None:
+    def __init__(
+        self,
+        manager: Any,
+        toolkit: Toolkit,
+        act: Callable[[str, float], None] | None = None,
+    ) -> None:
         self.manager = manager
         self._toolkit = toolkit
         self._state = StripState()
         self._told: tuple[Any, ...] = ()
+        self._act = act
+        self._held: Region | None = None  # the slider that is dragged
         self._regions: list[Region] = []
         self._height = strip_height(self._state)
         self._figure = Figure(figsize=(1, self._height / DPI), dpi=DPI)
@@ -43,6 +54,7 @@ class StripCanvas:
             self._canvas.mpl_connect("resize_event", lambda event: self._lay_out())
             self._canvas.mpl_connect("button_press_event", self._clicked)
             self._canvas.mpl_connect("motion_notify_event", self._moved)
+            self._canvas.mpl_connect("button_release_event", self._released)
 
     def refresh(self, state: StripState, *, now: bool = False) -> None:
         """Draw what has changed; `now` also while the event loop does not run."""
@@ -86,9 +98,21 @@ class StripCanvas:
 
     def _clicked(self, event: Any) -> None:
         region = self._at(event)
-        if region is not None:
+        if region is None:
+            return
+        if not region.action:
             self._toolkit.show_text(self.manager, region.title, region.text)
+        elif self._act is not None:
+            slider = region.last > region.first
+            self._held = region if slider else None
+            self._act(region.action, region.share(event.x) if slider else 0.0)
 
     def _moved(self, event: Any) -> None:
+        if self._held is not None and self._act is not None:
+            self._act(self._held.action, self._held.share(event.x))
+            return
         hand = self._at(event) is not None
         self._canvas.set_cursor(Cursors.HAND if hand else Cursors.POINTER)
+
+    def _released(self, event: Any) -> None:
+        self._held = None

@@ -5,13 +5,14 @@ Knows no run and no frame. Whatever is called here is called in the GUI's thread
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Protocol
 
 from ..net import surroundings
 
-__all__ = ["Toolkit", "choose_backend", "of"]
+__all__ = ["Toolkit", "choose_backend", "close_all", "of", "own_pyplot"]
 
 POLL = 0.015  # seconds between looks at a descriptor where a toolkit cannot wait for it
 
@@ -83,6 +84,41 @@ def choose_backend() -> bool:
         print(f"async_plot: no window can be opened: {error}", flush=True)
         plt.switch_backend("agg")
     return _opens_windows(matplotlib.get_backend())
+
+
+@contextlib.contextmanager
+def own_pyplot(keys: Collection[str] = ()) -> Iterator[None]:
+    """Keep pyplot from showing, raising and waiting: windows are opened here.
+
+    A plotter that opens its own windows may call ``show`` as it would in a script;
+    that would wait for ever. The keys that are given mean nothing to its toolbars.
+    """
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    shown, interactive = plt.show, matplotlib.is_interactive()
+    matplotlib.interactive(False)
+    changed: dict[str, Any] = {
+        name: [key for key in bound if key not in keys]
+        for name, bound in matplotlib.rcParams.items()
+        if name.startswith("keymap.") and keys
+    }
+    changed["figure.raise_window"] = False
+    context: Any = matplotlib.rc_context
+    with context(changed):
+        plt.show = lambda *args, **kwargs: None
+        try:
+            yield
+        finally:
+            plt.show = shown
+            matplotlib.interactive(interactive)
+
+
+def close_all() -> None:
+    """Close every window that pyplot knows."""
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
 
 
 def _opens_windows(backend: str) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..client import Client
+from ..replay import Jumped, Replay
 from ..wire.messages import (
     Frame,
     Missed,
@@ -25,7 +26,7 @@ from ..wire.messages import (
     Trouble,
     Welcome,
 )
-from . import toolkits
+from . import playbar, toolkits
 from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
 
 __all__ = ["show"]
 
+REPLAY = "replay"  # what the strip shows as the state, up to the end of the run
 STRIP_EVERY = 0.25  # seconds between two drawings of the strip
+SLIDER_EVERY = 0.05  # the same, while there is a slider in it
 _TROUBLES = 100  # different tracebacks that are told to the calculation
 
 
 def show(
-    client: Client,
+    client: Client | Replay,
     *,
     plotter: type | None = None,
     files: Mapping[str, PlotterFile] | None = None,
@@ -60,8 +63,8 @@ def show(
 
     Parameters
     ----------
-    client : Client
-        The run.
+    client : Client or Replay
+        The run, or what was recorded of one.
     plotter : class, optional
         Draws instead of the run's own plotters.
     files : dict of {str: PlotterFile}, optional
@@ -94,6 +97,8 @@ def show(
         assert inbox.welcome is not None
         check_names(files or {}, inbox.welcome.plotters)
         if not toolkits.choose_backend():
+            if isinstance(client, Replay):  # it would be played to nobody, for ever
+                return 1
             from . import offscreen
 
             offscreen.run(
@@ -105,7 +110,7 @@ def show(
                 on_drawn=on_drawn,
             )
             return 0
-        with _own_pyplot():
+        with toolkits.own_pyplot(playbar.KEYS if isinstance(client, Replay) else ()):
             _Window(inbox, plotter, files, max_rate, launched, on_drawn).run()
         reason = "window closed"
         return 0
@@ -141,6 +146,7 @@ class _Window:
         self._inbox = inbox
         self._client = inbox.client
         self._welcome = inbox.welcome
+        self._replay = inbox.client if isinstance(inbox.client, Replay) else None
         self._interval = 1 / max_rate
         self._launched = launched
         self._on_drawn = on_drawn
@@ -149,6 +155,9 @@ class _Window:
             where=_where(self._welcome),
             budget=self._welcome.overhead,
         )
+        if self._replay is not None:
+            self._state.state = REPLAY
+            self._state.foreign = self._replay.note
         self._toolkit: Any = None
         self._drawing = False
         self._again = False
@@ -175,7 +184,7 @@ class _Window:
         manager: Any = first.canvas.manager
         self._toolkit = toolkits.of(manager)
         try:
-            self._strip = StripCanvas(manager, self._toolkit)
+            self._strip = StripCanvas(manager, self._toolkit, self._steer)
             self._refresh_strip()
             self._show_windows()
             for pane in self._panes.values():
@@ -192,7 +201,7 @@ class _Window:
             self._watchdog.stop()
             self._alarm.close()
             self._toolkit.end()
-            _close_all()
+            toolkits.close_all()
 
     # -- making ----------------------------------------------------------------
 
@@ -239,6 +248,8 @@ class _Window:
             if id(figure) not in self._shown_windows:
                 self._shown_windows.add(id(figure))
                 figure.canvas.mpl_connect("close_event", self._closed)
+                if self._replay is not None:
+                    figure.canvas.mpl_connect("key_press_event", self._key)
                 manager: Any = figure.canvas.manager
                 manager.show()
 
@@ -299,6 +310,8 @@ class _Window:
             elif isinstance(message, State):
                 state.state, state.state_text = message.state, message.text
                 state.ended_at = time.monotonic()
+            elif isinstance(message, Jumped):
+                self._forget(message.generation)
             elif isinstance(message, Welcome) and self._introduced:
                 state.state, state.state_text = RunState.RUNNING.value, ""
                 state.ended_at, state.stalled = 0.0, ""
@@ -320,7 +333,7 @@ class _Window:
                 self._whole.add(name)
                 self._draw(pane, frame)
             mid_step = inbox.mid_step.pop(name, None)
-            if mid_step is not None and name not in self._whole:
+            if mid_step is not None and (self._replay or name not in self._whole):
                 self._draw(pane, mid_step)
         if self._again:
             self._again = False
@@ -338,13 +351,13 @@ class _Window:
 
     def _finish(self) -> None:
         state, error = self._state, self._inbox.error
-        if state.state == RunState.RUNNING.value:
+        if state.state in (RunState.RUNNING.value, REPLAY):
             state.state = RunState.LOST.value
             state.state_text = str(error) if error else ""
             state.ended_at = time.monotonic()
         closes = self._launched and self._welcome.on_exit == "close"
         if closes and state.state != RunState.LOST.value:
-            _close_all()
+            toolkits.close_all()
             self._toolkit.quit()
         self._refresh_strip()
 
@@ -417,7 +430,8 @@ class _Window:
         state.shown += 1
         # Clocks of two machines may differ by more than a lag.
         lag = time.time() - frame.time
-        state.lag = max(0.0, lag) if is_here(self._welcome) else None
+        known = self._replay is None and is_here(self._welcome)
+        state.lag = max(0.0, lag) if known else None
 
     # -- plotters from files ---------------------------------------------------
 
@@ -445,7 +459,7 @@ class _Window:
         )
         if self._strip is None and self._figures():  # it opens windows of its own
             manager: Any = self._figures()[0].canvas.manager
-            self._strip = StripCanvas(manager, self._toolkit)
+            self._strip = StripCanvas(manager, self._toolkit, self._steer)
         self._show_windows()
         self._toolkit.later(0, self._arrived)  # what came meanwhile
         self._refresh_strip()
@@ -478,6 +492,37 @@ class _Window:
         print(f"async_plot: frame {number}: {text}", flush=True)
         self._client.say(Trouble(self._state.plotter, number, text))
 
+    # -- a replay --------------------------------------------------------------
+
+    def _steer(self, action: str, share: float = 0.0) -> None:
+        """Do what was clicked, and show at once that it is done."""
+        if self._replay is not None:
+            playbar.act(self._replay, action, share)
+            self._refresh_strip()
+
+    def _key(self, event: Any) -> None:
+        if event.key in playbar.KEYS:
+            self._steer(playbar.KEYS[event.key])
+
+    def _forget(self, generation: int) -> None:
+        """Go back: what was told and drawn is not to be known yet."""
+        assert self._replay is not None
+        state = self._state
+        state.state, state.state_text = REPLAY, ""
+        state.frame, state.mid_step = 0, False
+        state.log = state.failure = state.stalled = ""
+        state.failures = state.missed = state.refused = 0
+        self._inbox.stats.clear()
+        self._whole.clear()
+        for pane in self._panes.values():
+            pane.number, pane.asked = 0, False
+            failure = pane.painter.rewind() if pane.painter.figures else None
+            if failure is not None:
+                self._tell(failure, "the plotter could not be made")
+        self._replay.follow(generation)
+        for pane in self._panes.values():
+            self._ask(pane)
+
     # -- the strip -------------------------------------------------------------
 
     def _tick(self) -> None:
@@ -492,41 +537,15 @@ class _Window:
                 self._reload()
         except Exception:  # see `_arrived`
             traceback.print_exc()
-        self._toolkit.later(STRIP_EVERY, self._tick)
+        # A slider is to move and not to jump.
+        self._toolkit.later(SLIDER_EVERY if self._replay else STRIP_EVERY, self._tick)
 
     def _refresh_strip(self) -> None:
+        if self._replay is not None and self._replay.can_move:
+            self._state.place = self._replay.place
+            self._state.times = self._replay.times
         if self._strip is not None:
             self._strip.refresh(self._state)
-
-
-# -- pyplot ------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _own_pyplot() -> Any:
-    """Keep pyplot from showing, raising and waiting: windows are opened here.
-
-    A plotter that opens its own windows may call ``show`` as it would in a script;
-    that would wait for ever.
-    """
-    import matplotlib
-    import matplotlib.pyplot as plt
-
-    shown, interactive = plt.show, matplotlib.is_interactive()
-    matplotlib.interactive(False)
-    with matplotlib.rc_context({"figure.raise_window": False}):
-        plt.show = lambda *args, **kwargs: None
-        try:
-            yield
-        finally:
-            plt.show = shown
-            matplotlib.interactive(interactive)
-
-
-def _close_all() -> None:
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
 
 
 def _where(welcome: Welcome) -> str:

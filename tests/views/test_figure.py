@@ -443,3 +443,134 @@ def test_histories_are_drawn_by_the_ready_made_plotter_until_a_frame_comes() -> 
     painter.draw(frame(X, X))
     painter.draw_histories({"energy": (X, X**2)})
     assert painter.figures[0].axes[0].get_ylabel() != "energy"
+
+
+# -- going back --------------------------------------------------------------------
+
+
+class Gathers:
+    """A plotter that draws all it has been given."""
+
+    def __init__(self, figure: Figure) -> None:
+        self.axes = figure.subplots()
+        self.seen: list[float] = []
+
+    def draw(self, value: float) -> None:
+        self.seen.append(value)
+        self.axes.set_title(str(self.seen))
+
+
+def drawn(painter: Painter, value: Any) -> str:
+    frame = ReceivedFrame("", 1, 0.0, (value,), {})
+    assert painter.draw(frame) is None
+    return painter.figures[0].axes[0].get_title()
+
+
+def test_going_back_a_plotter_is_made_anew() -> None:
+    """What it gathered of later frames is gone; its figure stays."""
+    painter = Painter("", plt.figure)
+    assert painter.make(Gathers) is None
+    (figure,) = painter.figures
+    figure.subplots_adjust(left=0.4)
+    drawn(painter, 5)
+    assert drawn(painter, 6) == "[5, 6]"
+    assert painter.rewind() is None
+    assert painter.figures == [figure] and len(figure.axes) == 1
+    assert drawn(painter, 1) == "[1]"
+    assert figure.subplotpars.left == plt.rcParams["figure.subplot.left"]
+
+
+def test_going_back_its_own_windows_are_used_again() -> None:
+    """A class that opens pyplot's windows is given those that it has."""
+
+    class Two:
+        def __init__(self) -> None:
+            self.one, _ = plt.subplots(num="one")
+            self.other = plt.figure()
+            self.axes = self.other.add_subplot()
+            self.seen: list[float] = []
+
+        def draw(self, value: float) -> None:
+            self.seen.append(value)
+            self.axes.set_title(str(self.seen))
+            self.one.axes[0].set_title(str(self.seen))
+
+    painter = Painter("", plt.figure)
+    assert painter.make(Two) is None
+    figures = painter.figures
+    drawn(painter, 1)
+    made = plt.figure
+    assert painter.rewind() is None
+    assert plt.figure is made
+    assert painter.figures == figures and len(plt.get_fignums()) == 2
+    assert drawn(painter, 2) == "[2]"
+    assert figures[1].axes[0].get_title() == "[2]"
+
+
+def test_a_plotter_that_can_rewind_is_kept() -> None:
+    """It is told by ``rewind``, and what goes wrong there is a failure."""
+
+    class Rewinds(Gathers):
+        def rewind(self) -> None:
+            if len(self.seen) > 1:
+                raise RuntimeError("cannot")
+            self.seen.clear()
+
+    painter = Painter("", plt.figure)
+    painter.make(Rewinds)
+    drawn(painter, 1)
+    plotter = painter.plotter
+    assert painter.rewind() is None
+    assert painter.plotter is plotter
+    assert drawn(painter, 2) == "[2]"
+    drawn(painter, 3)
+    failure = painter.rewind()
+    assert failure is not None and failure.summary == "RuntimeError: cannot"
+
+
+def test_going_back_a_plotter_may_fail_and_recover() -> None:
+    """As when it was made first."""
+    fails = [False, True, False]
+
+    class Moody(Gathers):
+        def __init__(self, figure: Figure) -> None:
+            if fails.pop(0):
+                raise RuntimeError("not now")
+            super().__init__(figure)
+
+    painter = Painter("", plt.figure)
+    assert painter.make(Moody) is None
+    failure = painter.rewind()
+    assert failure is not None and failure is painter.broken
+    assert painter.rewind() is None and painter.broken is None
+    assert drawn(painter, 4) == "[4]"
+
+
+def test_going_back_what_could_not_be_loaded_stays_so() -> None:
+    """Nothing is tried a second time."""
+    painter = Painter("", plt.figure)
+    assert painter.make(lambda: 1 / 0) is not None  # type: ignore[arg-type,return-value]
+    assert painter.rewind() is None and painter.broken is not None
+
+
+def test_the_ready_made_plotter_forgets_what_is_to_come() -> None:
+    """Its histories end before the frame that is drawn."""
+    painter = Painter("", plt.figure)
+    painter.make(ByShape)
+    for number in (1, 2, 3, 2):
+        frame = ReceivedFrame("", number, 0.0, (), {"energy": float(number)})
+        assert painter.draw(frame) is None
+        if number == 3:
+            assert painter.rewind() is None
+    (line,) = painter.figures[0].axes[0].lines
+    assert list(line.get_xdata()) == [1, 2]
+
+
+def test_off_screen_only_what_is_saved_is_drawn() -> None:
+    """A canvas that nobody looks at costs nothing."""
+    painter = Painter("", plt.figure, on_screen=False)
+    painter.make(Gathers)
+    draws = []
+    painter.figures[0].canvas.mpl_connect("draw_event", draws.append)
+    drawn(painter, 1)
+    assert not draws
