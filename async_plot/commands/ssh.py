@@ -31,10 +31,14 @@ def tunnelled(options: argparse.Namespace) -> Iterator[Client]:
     command = shlex.split(os.environ.get("ASYNC_PLOT_SSH", "")) or ["ssh"]
     tunnel = Tunnel(options.ssh, python=options.remote_python, command=command)
     with _ended_by_signals(tunnel), contextlib.closing(tunnel):
-        found = tunnel.ask(options.run)
+        try:
+            found = tunnel.ask(options.run)
+        except RunNotFoundError as error:
+            # Not as one of this machine, whose runs would be offered instead.
+            raise LookupError(str(error)) from None
         run = found[0] if options.run is not None else pick(found)
         if run.address is None or run.state == "lost":
-            raise RunNotFoundError(
+            raise LookupError(
                 f"{printable(run.name)} on {options.ssh} has ended ({run.state}); "
                 f"look at it there: ssh {options.ssh} async-plot view --save FILE.png"
             )

@@ -284,6 +284,7 @@ class _Tk:
         window.transient(manager.window)
         window.title(title)
         box = tk.Text(window, wrap="none", width=100, height=24, borderwidth=0)
+        box.configure(padx=8, pady=6)
         bar = tk.Scrollbar(window, command=box.yview)
         box.configure(yscrollcommand=bar.set)
         box.insert("1.0", text)
