@@ -15,6 +15,7 @@ EXPECTED = {
     "hotpath",
     "imports",
     "latency",
+    "slots",
     "slowdown",
     "snapshot",
     "suspended",
