@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from .plotter import check_plotter
 __all__ = ["Options", "check"]
 
 WAIT = 30.0  # seconds of ``wait_for_client=True``
-_VIEWS = ("auto", "window", "browser", "terminal", None)
+_VIEWS = ("auto", "window", "notebook", "browser", "terminal", None)
 _EXTRAS = {"browser": "hub", "terminal": "terminal"}
 
 
@@ -161,6 +162,11 @@ def _checked_view(view: Any, *, inert: bool) -> str | None:
             f"view={view!r} needs the extra {_EXTRAS[view]!r}, which this version of "
             "async_plot does not have yet; use 'window', 'auto' or None"
         )
+    if view == "notebook" and surroundings.notebook() is None:
+        raise ValueError(
+            "view='notebook' needs a Jupyter kernel, which this process is not; "
+            "use 'window', 'auto' or None"
+        )
     if view == "window" and not surroundings.toolkit():
         raise ValueError(
             "view='window' needs a GUI toolkit: install the extra 'window' "
@@ -212,6 +218,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _script_name() -> str:
+    if surroundings.notebook() is not None:  # whose script is ipykernel's
+        return Path(os.environ.get("JPY_SESSION_NAME", "")).stem or "notebook"
     script = Path(sys.argv[0] if sys.argv and sys.argv[0] else "-c")
     if script.stem == "__main__":  # of ``python -m package``
         return script.parent.name or "python"

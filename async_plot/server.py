@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, SupportsFloat
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
 from .errors import UnsupportedValueError
 from .net import surroundings
@@ -89,10 +89,11 @@ class Server(Feed):
         Command line of the interpreter that runs the viewer; the code that starts
         it is appended as the last item. Given, a viewer is always launched. Default
         ``[sys.executable, "-c"]``.
-    view : {"auto", "window", "browser", "terminal", None}, default: "auto"
-        What to launch. ``"auto"``: a window where there is a display and a GUI
-        toolkit, and this is no secondary process of a parallel run; else one
-        printed line says how to look. None: nothing, viewers come by themselves.
+    view : {"auto", "window", "notebook", "browser", "terminal", None}, default: "auto"
+        What to launch. ``"auto"``: in a notebook, the figure in the cell; else a
+        window where there is a display and a GUI toolkit, and this is no secondary
+        process of a parallel run; else one printed line says how to look. None:
+        nothing, viewers come by themselves.
         ``"browser"`` and ``"terminal"`` are refused by this version.
     wait_for_client : bool or float, default: False
         Wait at the start until the launched viewer's figure is open: True for at
@@ -149,7 +150,8 @@ class Server(Feed):
         host: str = "127.0.0.1",
         port: int = 0,
         client_cmd: list[str] | None = None,
-        view: Literal["auto", "window", "browser", "terminal"] | None = "auto",
+        view: Literal["auto", "window", "notebook", "browser", "terminal"]
+        | None = "auto",
         wait_for_client: bool | float = False,
         overhead: float = 0.01,
         name: str | None = None,
@@ -318,7 +320,8 @@ class Server(Feed):
 
         surroundings.set_up_debug()
         options = self._options
-        command = self._what_to_launch()
+        shell = self._shell()
+        command = self._what_to_launch(shell)
         session = Session(
             options.name,
             self._feeds,
@@ -329,7 +332,13 @@ class Server(Feed):
         )
         try:
             self._session = session
-            session.open(options.host, options.port, command, remote=options.remote)
+            session.open(
+                options.host,
+                options.port,
+                command,
+                remote=options.remote,
+                shell=shell,
+            )
         except BaseException as error:
             # Also when Ctrl-C comes here: nothing half open stays behind, and a
             # later call may try again.
@@ -427,12 +436,22 @@ class Server(Feed):
         known = ", ".join(map(repr, self._feeds))
         raise TypeError(f"say which plotter: server[name].update(...), one of {known}")
 
-    def _what_to_launch(self) -> list[str] | None:
+    def _shell(self) -> Any:
+        """Shell of the notebook in whose cell the view is to be, or None."""
+        options = self._options
+        auto = options.view == "auto" and options.client_cmd is None
+        if options.view == "notebook" or (auto and not surroundings.secondary()):
+            return surroundings.notebook()
+        return None
+
+    def _what_to_launch(self, shell: Any = None) -> list[str] | None:
         """Command line of the view, or None after saying why there is none."""
         if self._options.client_cmd is not None:
             return self._options.client_cmd
         if self._options.view is None:
             return None
+        if shell is not None:
+            return [sys.executable, "-c"]
         if self._options.view == "auto" and (why := surroundings.secondary()):
             logger.info("no view is launched: this is %s", why)
             return None
@@ -566,6 +585,10 @@ def _at_exit() -> None:
         for server in servers:
             server._finish(error)
         session.wait_for_abandoned()
+    if "async_plot.net.inline" in sys.modules:
+        from .net import inline
+
+        inline.end_all()
     launch.release()
 
 

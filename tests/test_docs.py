@@ -75,7 +75,11 @@ def public_names() -> Iterator[str]:
             yield f"async_plot.{name}"
     for name in errors.__all__:
         yield f"async_plot.errors.{name}"
-    for kind in (*messages.FROM_CALCULATION, *messages.FROM_VIEWER):
+    for kind in (
+        *messages.FROM_CALCULATION,
+        *messages.FROM_VIEWER,
+        *messages.FROM_RENDERER,
+    ):
         yield f"async_plot.wire.messages.{kind.__name__}"
 
 
@@ -110,7 +114,11 @@ def test_every_message_is_in_the_protocol() -> None:
     text = (DOCS / "protocol.rst").read_text()
     missing = [
         kind.__name__
-        for kind in (*messages.FROM_CALCULATION, *messages.FROM_VIEWER)
+        for kind in (
+            *messages.FROM_CALCULATION,
+            *messages.FROM_VIEWER,
+            *messages.FROM_RENDERER,
+        )
         if not re.search(rf"\b{kind.__name__}\b", text)
         or not re.search(rf"\b{kind.code}\b", text)
     ]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
 from matplotlib import image
+from nbclient import NotebookClient
 
 from async_plot import Server, cli
 from async_plot.net import runs
@@ -88,3 +91,30 @@ def test_another_plotter_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     given = f"{ROOT / 'examples' / CLASS}:Spectrum"
     assert cli.main(["view", "--save", str(picture), "--plotter", given]) == 0
     assert image.imread(picture)[..., :3].std() > 0.01, "an empty picture"
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The notebook, executed by a kernel of its own."""
+    directory = tmp_path_factory.mktemp("notebook")
+    book = nbformat.read(ROOT / "examples" / "notebook.ipynb", as_version=4)
+    # One that is watched for half a second is as good as one of ten.
+    book.cells[-1].source = book.cells[-1].source.replace("20_000", "2_000")
+    changed = {
+        "PYTHONPATH": str(ROOT),
+        "ASYNC_PLOT_HOME": str(directory / "home"),
+        "IPYTHONDIR": str(directory / "ipython"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in changed.items():
+            patch.setenv(name, value)
+        NotebookClient(book, timeout=120, kernel_name="python3").execute()
+    return book
+
+
+def test_the_notebook_keeps_its_figure_and_how_it_ended(executed: Any) -> None:
+    """One figure, and under it one line; both are saved with it."""
+    figure, strip = executed.cells[-1].outputs
+    assert strip.data["text/plain"].startswith("✓ finished")
+    # On a machine that was too busy, the first picture comes after the cell.
+    assert "image/png" in figure.data or "is being drawn" in strip.data["text/plain"]

@@ -121,3 +121,22 @@ def test_a_host_beyond_loopback_needs_the_extra(
     checked(host="127.0.0.1")
     monkeypatch.setenv("ASYNC_PLOT", "off")
     checked(host="0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("session", "name"), [("/home/me/heat.ipynb", "heat"), ("", "notebook")]
+)
+def test_a_run_in_a_notebook_is_named_after_it(
+    session: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the Jupyter server tells its kernel; the script is ipykernel's there."""
+    monkeypatch.setattr("async_plot.net.surroundings.notebook", object)
+    monkeypatch.setenv("JPY_SESSION_NAME", session)
+    assert checked(name=None).name == name
+    assert checked(view="notebook").view == "notebook"
+
+
+def test_a_notebook_is_not_shown_where_there_is_none() -> None:
+    """It is refused at once, and says what would do."""
+    with pytest.raises(ValueError, match="view='notebook' needs a Jupyter kernel"):
+        checked(view="notebook")

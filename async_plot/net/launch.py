@@ -6,6 +6,8 @@ command line: it names a file that only this user can read.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -16,12 +18,14 @@ from .files import open_private
 
 __all__ = ["Launched", "code", "let_go", "program", "release"]
 
+MAIN = "async_plot.views.launched"
+
 # Viewers that outlive their run. They are kept here, and looked at whenever another
 # one is launched, so that one that ended is no zombie for ever.
 _released: list[subprocess.Popen[bytes]] = []
 
 
-def code(connection_file: Path, main: str = "async_plot.views.launched") -> str:
+def code(connection_file: Path, main: str = MAIN) -> str:
     """Python source that starts a viewer for that run.
 
     It finds this very package also where the viewer's interpreter would not, and
@@ -56,6 +60,10 @@ class Launched:
         Command line of an interpreter; the code is appended as its last item.
     connection_file, log : Path
         The run to view; the file that takes what the viewer prints.
+    main : str
+        Module of the function that it runs.
+    talks : bool, default: False
+        Whether its standard input and output are pipes to us.
 
     Raises
     ------
@@ -63,7 +71,15 @@ class Launched:
         If the program cannot be started.
     """
 
-    def __init__(self, command: list[str], connection_file: Path, log: Path) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        connection_file: Path,
+        log: Path,
+        *,
+        main: str = MAIN,
+        talks: bool = False,
+    ) -> None:
         for process in list(_released):
             if process.poll() is not None:
                 _released.remove(process)
@@ -72,10 +88,11 @@ class Launched:
             if hasattr(os, "fchmod"):  # whatever the umask
                 os.fchmod(output.fileno(), 0o600)
             self._process = subprocess.Popen(
-                [*command, code(connection_file)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                [*command, code(connection_file, main)],
+                bufsize=0,
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if talks else output,
+                stderr=output,
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
                 if sys.platform == "win32"
@@ -95,6 +112,52 @@ class Launched:
     def let_go(self) -> None:
         """Leave the viewer to itself."""
         let_go(self._process)
+
+    def last_word(self, state: str, text: str, deadline: float) -> None:
+        """Say how the run ended, to a view that does not hear it by itself."""
+
+    def forked(self) -> None:
+        """Drop what a forked child inherited."""
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
+    def end(self, seconds: float) -> None:
+        """Wait until it has ended; in the end, end it."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.wait()
+
+    # -- one that talks --------------------------------------------------------
+
+    @property
+    def output(self) -> int:
+        """Descriptor of what it says."""
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Wait for what it says; 0 at the end."""
+        pipe = self._process.stdout
+        assert isinstance(pipe, io.RawIOBase)
+        return pipe.readinto(buffer) or 0
+
+    def say(self, data: bytes) -> None:
+        """Say something, which must be short: a pipe that is full would wait."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+
+    def close_pipes(self) -> None:
+        """Hang up."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    # -- private ---------------------------------------------------------------
 
     def _last_line(self) -> str:
         try:

@@ -151,6 +151,7 @@ class Publisher(threading.Thread):
         self.chronicle = Chronicle(self._wake)
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
+        self.view_cost: Callable[[], float] = float  # seconds that showing has cost
         self.awaited = False  # somebody waits for the viewer, and says if it ends
         self._ready = False  # the sockets are open, or could not be opened
         self._failure: Exception | None = None
@@ -168,6 +169,7 @@ class Publisher(threading.Thread):
         # Whatever else is a sign of life calls its `alive`.
         self.alarm = StallAlarm(stalled_after, self._started_at)
         self._aside = Aside()
+        self._view_charged = 0.0
         self._charged = {id(feed): feed.spent for feed in feeds}
         self._kernel_seen = 0.0
         self._gone = 0  # waits since the feeds were collected
@@ -563,6 +565,9 @@ class Publisher(threading.Thread):
         )
         cost = max(0.0, time.thread_time() - cpu - kernel) + HANDOVER
         cost += self._disk.settle(self._free)
+        shown = self.view_cost()
+        cost += shown - self._view_charged
+        self._view_charged = shown
         for held in self._held:
             spent = held.feed.spent
             cost += spent - self._charged[id(held.feed)]

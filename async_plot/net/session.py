@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..wire import handshake
 from ..wire.messages import Log, Message, PlotterCode, RunState, State, Welcome
@@ -29,6 +29,7 @@ from .publisher import TICK, Ending, Publisher
 if TYPE_CHECKING:
     from .feed import Feed
     from .gate import Gate
+    from .inline import Inline
     from .snapshot import Snapshot
 
 __all__ = ["Session", "is_shortage", "outcome", "wait_for_abandoned"]
@@ -74,7 +75,7 @@ class Session:
         # wherever an interrupt may have stopped it.
         self.publisher: Publisher | None = None
         self.run: runs.Run | None = None
-        self.launched: launch.Launched | None = None
+        self.launched: launch.Launched | Inline | None = None
         self.gate: Gate | None = None
         self._name = name
         self._feeds = feeds
@@ -87,7 +88,13 @@ class Session:
     # -- start -----------------------------------------------------------------
 
     def open(
-        self, host: str, port: int, command: list[str] | None, *, remote: bool = False
+        self,
+        host: str,
+        port: int,
+        command: list[str] | None,
+        *,
+        remote: bool = False,
+        shell: Any = None,
     ) -> None:
         """Listen, write the run's files, start the thread, launch the viewer.
 
@@ -100,6 +107,8 @@ class Session:
         remote : bool
             Other machines reach that address: it speaks TLS. Viewers on this one
             get a loopback address of their own, without it.
+        shell : ZMQInteractiveShell, optional
+            Of the notebook in whose cell the view is to be.
 
         Raises
         ------
@@ -152,7 +161,7 @@ class Session:
             raise
         self.publisher.start()
         if command is not None:
-            self._launch(command)
+            self._launch(command, shell)
 
     def wait_for_client(self, seconds: float) -> None:
         """Wait until a figure is open; afterwards the calculation goes on anyway."""
@@ -200,6 +209,8 @@ class Session:
                 publisher.done and publisher.is_alive() and time.monotonic() < deadline
             ):
                 time.sleep(0.0005)
+            if self.launched is not None:
+                self.launched.last_word(state.value, text, deadline)
         finally:
             # Also after an impatient second Ctrl-C: the thread ends by itself.
             publisher.abandoned = True
@@ -260,6 +271,8 @@ class Session:
         """Drop what a forked child inherited."""
         if self.publisher is not None:
             self.publisher.forked()
+        if self.launched is not None:
+            self.launched.forked()
 
     # -- what is known ---------------------------------------------------------
 
@@ -312,12 +325,25 @@ class Session:
         ]
         return [welcome, *code]
 
-    def _launch(self, command: list[str]) -> None:
+    def _launch(self, command: list[str], shell: Any) -> None:
         assert self.run is not None and self.publisher is not None
+        files = self.run.connection_file, self.run.client_log
         try:
-            self.launched = launch.Launched(
-                command, self.run.connection_file, self.run.client_log
-            )
+            if shell is None:
+                self.launched = launch.Launched(command, *files)
+            else:
+                from . import cell, inline
+
+                inside = inline.Inline(
+                    command,
+                    *files,
+                    name=self._name,
+                    plotters=list(self._feeds),
+                    share=self._overhead,
+                    cell=cell.Cell(shell),
+                )
+                self.launched = inside
+                self.publisher.view_cost = lambda: inside.spent
         except OSError as error:
             logger.warning("the view cannot be launched: %s", error)
             return

@@ -9,7 +9,15 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["display", "has_tls", "is_inert", "secondary", "set_up_debug", "toolkit"]
+__all__ = [
+    "display",
+    "has_tls",
+    "is_inert",
+    "notebook",
+    "secondary",
+    "set_up_debug",
+    "toolkit",
+]
 
 # Where the launchers of parallel programs tell a process its rank.
 _RANKS = (
@@ -68,6 +76,22 @@ def _installed(module: str) -> bool:
         return importlib.machinery.PathFinder.find_spec(module, places) is not None
     except (ImportError, ValueError):
         return False
+
+
+def notebook() -> Any:
+    """Shell of the Jupyter kernel that this process is, or None.
+
+    IPython in a terminal is none, nor is Spyder's console, which does not replace a
+    picture by a newer one.
+    """
+    kernel = sys.modules.get("ipykernel.zmqshell")
+    ipython = sys.modules.get("IPython")
+    if kernel is None or ipython is None:
+        return None
+    shell = ipython.get_ipython()
+    if not isinstance(shell, kernel.ZMQInteractiveShell):
+        return None
+    return None if type(shell).__module__.startswith("spyder") else shell
 
 
 def secondary() -> str:

@@ -110,6 +110,10 @@ class Inbox:
         """Wait until something arrived; say whether it did."""
         return bool(select.select([self._reading], [], [], max(0.0, seconds))[0])
 
+    def wake(self) -> None:
+        """End a `wait` although nothing arrived."""
+        self._ring()
+
     def clear(self) -> None:
         """Forget that something arrived; to be called before looking at it."""
         with contextlib.suppress(BlockingIOError):

@@ -14,7 +14,7 @@ from ..errors import AsyncPlotError
 from ..wire.messages import Welcome
 from .inbox import Inbox
 
-__all__ = ["main"]
+__all__ = ["begin", "main"]
 
 NICE = 10  # a viewer takes no core from the calculation
 
@@ -26,6 +26,28 @@ def main(connection_file: str) -> None:
     ----------
     connection_file : str
         Its path.
+    """
+    inbox = begin(connection_file)
+    # Only now: these import matplotlib, which the run's path may have of its own.
+    from . import window
+
+    status = window.show(inbox.client, launched=True, inbox=inbox)
+    if status:
+        sys.exit(status)
+
+
+def begin(connection_file: str) -> Inbox:
+    """Reach the run, and live as it does, at a low priority.
+
+    Parameters
+    ----------
+    connection_file : str
+        Its path.
+
+    Returns
+    -------
+    Inbox
+        It knows the plotters, or has ended.
     """
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
@@ -40,12 +62,7 @@ def main(connection_file: str) -> None:
         pass
     if inbox.welcome is not None:
         take_over(inbox.welcome)
-    # Only now: these import matplotlib, which the run's path may have of its own.
-    from . import window
-
-    status = window.show(client, launched=True, inbox=inbox)
-    if status:
-        sys.exit(status)
+    return inbox
 
 
 def take_over(welcome: Welcome) -> None:

@@ -9,12 +9,21 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..client import Client
 from ..replay import Replay
 from ..wire.framing import printable
-from ..wire.messages import Frame, Opened, RunState, Stalled, State, Trouble, Welcome
+from ..wire.messages import (
+    Frame,
+    Message,
+    Opened,
+    RunState,
+    Stalled,
+    State,
+    Trouble,
+    Welcome,
+)
 from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
@@ -23,7 +32,7 @@ from .reload import LOOK_EVERY, PlotterFile, Reloading, check_names
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["run"]
+__all__ = ["Drawer", "Sink", "run"]
 
 SAVE_EVERY = 1.0  # seconds between two pictures
 
@@ -79,7 +88,7 @@ def run(
     own = inbox is None
     inbox = inbox or Inbox(client)
     try:
-        drawer = _Drawer(inbox, plotter, files, max_rate, picture, on_drawn)
+        drawer = Drawer(inbox, plotter, files, max_rate, picture, on_drawn)
         return drawer.run()
     finally:
         plt.close("all")
@@ -87,8 +96,39 @@ def run(
             inbox.close("drawn")
 
 
-class _Drawer:
-    """The loop of one run."""
+class Sink(Protocol):
+    """Where a `Drawer` puts its figures.
+
+    Attributes
+    ----------
+    changed : bool
+        They were drawn since.
+    next_at : float
+        From when on it takes them again, on the monotonic clock.
+    """
+
+    changed: bool
+    next_at: float
+
+    def due(self) -> bool:
+        """Whether it takes them now, and they would differ."""
+
+    def write(self, figures: dict[str, list[Figure]]) -> None:
+        """Take the figures of each plotter."""
+
+
+class Drawer:
+    """The loop of one run.
+
+    Parameters
+    ----------
+    inbox, plotter, max_rate, on_drawn
+        As for `run`.
+    picture : Sink, optional
+        Gets the figures when it is due, and at the end.
+    """
+
+    surface = "off-screen"
 
     def __init__(
         self,
@@ -96,7 +136,7 @@ class _Drawer:
         plotter: type | None,
         files: Mapping[str, PlotterFile] | None,
         max_rate: float,
-        picture: _Picture | None,
+        picture: Sink | None,
         on_drawn: Callable[[str, int], None] | None,
     ) -> None:
         self._inbox = inbox
@@ -118,6 +158,7 @@ class _Drawer:
         self._stalled = False
 
     def run(self) -> int:
+        """Draw until the run ends, and say how many frames were drawn."""
         inbox = self._inbox
         while not inbox.wait_for_plotters(1.0):
             if inbox.ended:
@@ -172,20 +213,12 @@ class _Drawer:
     def _introduce(self) -> None:
         self._wanting = {n for n, p in self._painters.items() if p.broken is None}
         self._ask()
-        self._client.say(Opened("off-screen"))
+        self._client.say(Opened(self.surface))
 
     def _take(self) -> None:
         inbox = self._inbox
         while inbox.events:
-            message = inbox.events.popleft()
-            if isinstance(message, Welcome):
-                if self._introduced:  # connected again
-                    self._introduce()
-                self._introduced = True
-            elif isinstance(message, Absence):
-                print(f"async_plot: {message}", flush=True)
-            elif isinstance(message, State) and message.state == RunState.LOST.value:
-                print(f"async_plot: the run is lost: {message.text}", flush=True)
+            self._hear(inbox.events.popleft())
         stalled, inbox.stalled = inbox.stalled, None
         if stalled is not None:
             self._tell_stall(stalled)
@@ -205,6 +238,16 @@ class _Drawer:
                 painter.draw_histories(histories)
                 if self._picture is not None:
                     self._picture.changed = True
+
+    def _hear(self, message: Message | Absence) -> None:
+        if isinstance(message, Welcome):
+            if self._introduced:  # connected again
+                self._introduce()
+            self._introduced = True
+        elif isinstance(message, Absence):
+            print(f"async_plot: {message}", flush=True)
+        elif isinstance(message, State) and message.state == RunState.LOST.value:
+            print(f"async_plot: the run is lost: {message.text}", flush=True)
 
     def _draw(self, painter: Painter, frame: Frame) -> None:
         name, started = painter.name, time.monotonic()

@@ -22,7 +22,7 @@ from .playbar import HEIGHT, draw_playbar, told
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["StripState", "content", "draw_strip", "strip_height"]
+__all__ = ["StripState", "content", "draw_strip", "strip_height", "words"]
 
 HANGING = 2.0  # seconds of one drawing from which on it is told
 RECENT = 30.0  # seconds that news stands before what is newer
@@ -199,6 +199,33 @@ def content(state: StripState, now: float) -> tuple[Any, ...]:
             for name, (_, values) in state.scalars.items()
         ),
     )
+
+
+def words(state: StripState, now: float) -> tuple[list[tuple[str, str]], str]:
+    """Tell the strip as text.
+
+    Returns
+    -------
+    pieces : list of (str, str)
+        Text, and how it is to look: one of `RunState`'s values, ``"stalled"``,
+        ``"name"``, ``"ink"``, ``"faint"``, ``"alarm"`` or ``"warning"``; ``"line"``
+        begins another line.
+    whole : str
+        The text that the message is a short form of, such as a traceback.
+    """
+    word = _word(state, now)
+    key = state.state if word == state.state else "stalled"
+    pieces = [(word, key), (_one_line(state.name), "name")]
+    for _, text, kind in _facts(state, now):
+        if not (kind == "faint" and text.startswith("0 ")):  # nothing to tell
+            pieces.append((text, kind))
+    for name, (_, values) in list(state.scalars.items())[:8]:
+        if len(values):
+            pieces.append((f"{_one_line(name)} {_value(values[-1])}", "ink"))
+    kind, short, _, whole = _message(state, now)
+    if short:
+        pieces += [("", "line"), (short, kind)]
+    return pieces, whole if whole.strip() != short else ""
 
 
 # -- rows --------------------------------------------------------------------------

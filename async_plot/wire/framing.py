@@ -23,6 +23,7 @@ import msgpack
 from ..errors import MessageTooLargeError, ProtocolError
 from .messages import (
     FROM_CALCULATION,
+    FROM_RENDERER,
     FROM_VIEWER,
     IN_FILES,
     Frame,
@@ -46,7 +47,7 @@ __all__ = [
 _PREFIX = struct.Struct("!IHBB")
 _STAGE = 65536  # bytes; what a small message arrives in together with its kin
 _DIRECT = 16384  # bytes still missing from which memory is lent directly
-_KINDS = (*FROM_CALCULATION, *FROM_VIEWER, *IN_FILES)
+_KINDS = (*FROM_CALCULATION, *FROM_VIEWER, *FROM_RENDERER, *IN_FILES)
 _KNOWN = {kind.code for kind in _KINDS}
 
 
@@ -73,6 +74,7 @@ class Limits:
 # wrong length is an error and not a crash by lack of memory.
 FROM_VIEWER_LIMITS = Limits(header=1 << 16, buffers=0, memory=0)
 FROM_CALCULATION_LIMITS = Limits(header=1 << 24, buffers=4096, memory=1 << 33)
+FROM_RENDERER_LIMITS = Limits(header=1 << 16, buffers=1, memory=1 << 23)
 
 
 def encode(message: Message) -> list[memoryview]:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Union
 
 __all__ = [
     "FROM_CALCULATION",
+    "FROM_RENDERER",
     "FROM_VIEWER",
     "IN_FILES",
     "Frame",
@@ -27,6 +28,7 @@ __all__ = [
     "Message",
     "Missed",
     "Opened",
+    "Picture",
     "PlotterCode",
     "Ready",
     "Right",
@@ -41,6 +43,7 @@ __all__ = [
     "Stats",
     "Trouble",
     "Welcome",
+    "Words",
 ]
 
 # Raw memory that travels beside a header: a memoryview, or an array's own buffer.
@@ -489,6 +492,58 @@ class Mapped:
     slots: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure as a notebook shows it. Kept lane; only on a renderer's pipe.
+
+    Attributes
+    ----------
+    plotter : str
+        Which plotter drew it.
+    figure : int
+        Which of that plotter's figures, from 0.
+    width, height : int
+        Size on the page, in pixels of an ordinary screen.
+    text : str
+        What is read out where no picture can be seen.
+    buffers : list of memory
+        One buffer, a PNG file.
+    """
+
+    code: ClassVar[int] = 21
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    plotter: str
+    figure: int
+    width: int
+    height: int
+    text: str
+    buffers: list[Memory] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The strip as text, which ends a batch. Kept lane; only on a renderer's pipe.
+
+    Attributes
+    ----------
+    texts, kinds : list of str
+        Pieces of the text, and how each is to look; none if nothing has changed.
+    details : str
+        The whole of what the last piece says in short, such as a traceback.
+    last : bool
+        The run has ended, and its last frame is drawn.
+    """
+
+    code: ClassVar[int] = 22
+    lane: ClassVar[Lane] = Lane.KEPT
+
+    texts: list[str]
+    kinds: list[str]
+    details: str
+    last: bool
+
+
 FROM_CALCULATION = (
     Welcome,
     PlotterCode,
@@ -504,6 +559,9 @@ FROM_CALCULATION = (
 )
 FROM_VIEWER = (Ready, Opened, Trouble, Goodbye, Mapped)
 IN_FILES = (Seal,)  # beside what a calculation says
+# On no connection: to a notebook's kernel, through the pipe of the process that it
+# started.
+FROM_RENDERER = (Picture, Words)
 
 Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Welcome,
@@ -523,4 +581,6 @@ Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Trouble,
     Goodbye,
     Mapped,
+    Picture,
+    Words,
 ]

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,40 @@ def test_children_of_multiprocessing_are_secondary() -> None:
     assert queue.get() == "a child of multiprocessing"
     child.join(AMPLE)
     queue.close()
+
+
+class FakeShell:
+    """Stands for a kernel's shell."""
+
+
+@pytest.mark.parametrize(
+    ("shell", "module", "found"),
+    [
+        (FakeShell, "google.colab._shell", True),
+        (FakeShell, "ipykernel.zmqshell", True),
+        (FakeShell, "spyder_kernels.console.shell", False),
+        (object, "IPython.terminal.interactiveshell", False),
+    ],
+)
+def test_a_notebook_is_a_kernel_that_renews_pictures(
+    shell: type, module: str, found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPython in a terminal and Spyder's console are none."""
+    made = type("Shell", (shell,), {"__module__": module})()
+    ipython = types.SimpleNamespace(get_ipython=lambda: made)
+    kernel = types.SimpleNamespace(ZMQInteractiveShell=FakeShell)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)  # type: ignore[arg-type]
+    assert surroundings.notebook() is None  # nothing of a kernel is loaded
+    monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", kernel)  # type: ignore[arg-type]
+    assert surroundings.notebook() is (made if found else None)
+
+
+def test_looking_for_a_notebook_loads_none() -> None:
+    """Whoever is in one has it loaded."""
+    code = (
+        "import sys; from async_plot.net import surroundings;"
+        "assert surroundings.notebook() is None;"
+        "print([m for m in sys.modules if m.startswith(('IPython', 'ipykernel'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

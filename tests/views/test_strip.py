@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread, imsave
 
 from async_plot.views.pen import DPI, Region
-from async_plot.views.strip import StripState, content, draw_strip, strip_height
+from async_plot.views.strip import StripState, content, draw_strip, strip_height, words
 from async_plot.wire.messages import Stalled
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -270,3 +270,30 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for each in SHEETS:
         imsave(path_of(*each), sheet(*each))
+
+
+def test_the_strip_as_words() -> None:
+    """All of it that says something, and the whole of what is told in short."""
+    state = StripState(
+        name="wave",
+        state="failed",
+        state_text="Traceback\n  line\nValueError: x",
+        frame=1200,
+        shown=3,
+        overhead=0.004,
+        scalars={"energy": (np.arange(2.0), np.array([1.0, 0.25]))},
+    )
+    pieces, whole = words(state, 10.0)
+    assert pieces == [
+        ("failed", "failed"),
+        ("wave", "name"),
+        ("frame 1\u2009200", "ink"),
+        ("3 shown", "faint"),
+        ("cost 0.4 % of 1 %", "faint"),
+        ("energy 0.25", "ink"),
+        ("", "line"),
+        ("ValueError: x", "alarm"),
+    ]
+    assert whole == state.state_text
+    stalled = StripState(name="wave", stalled="in step", stalled_at=4.0)
+    assert words(stalled, 10.0)[0][0] == ("stalled 6.0 s", "stalled")

@@ -19,6 +19,7 @@ from async_plot.wire.messages import (
     Message,
     Missed,
     Opened,
+    Picture,
     PlotterCode,
     Ready,
     Scalars,
@@ -30,6 +31,7 @@ from async_plot.wire.messages import (
     Stats,
     Trouble,
     Welcome,
+    Words,
 )
 
 __all__ = [
@@ -74,6 +76,8 @@ SAMPLES: dict[type[Any], Message] = {
     Opened: Opened("window"),
     Trouble: Trouble("", 41, "no"),
     Goodbye: Goodbye("window closed"),
+    Picture: Picture("", 0, 640, 480, "frame 41", [b"png"]),
+    Words: Words(["running"], ["name"], "whole", True),
 }
 
 

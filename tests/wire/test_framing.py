@@ -16,6 +16,7 @@ from async_plot.wire import framing
 from async_plot.wire.framing import Limits, Reader, describe, encode
 from async_plot.wire.messages import (
     FROM_CALCULATION,
+    FROM_RENDERER,
     FROM_VIEWER,
     Frame,
     Goodbye,
@@ -23,6 +24,7 @@ from async_plot.wire.messages import (
     Mapped,
     Missed,
     Opened,
+    Picture,
     PlotterCode,
     Ready,
     Scalars,
@@ -33,6 +35,7 @@ from async_plot.wire.messages import (
     Stats,
     Trouble,
     Welcome,
+    Words,
 )
 
 from .. import strategies
@@ -114,6 +117,27 @@ def message_of(code: int, values: object, buffers: tuple[bytes, ...] = ()) -> by
     header = msgpack.packb(values, unicode_errors="surrogatepass")
     sizes = struct.pack(f"!{len(buffers)}Q", *map(len, buffers))
     return prefix(len(header), len(buffers), code) + sizes + header + b"".join(buffers)
+
+
+def test_what_a_renderer_says_is_written_as_documented():
+    """On its pipe, like any other message; nobody says it on a connection."""
+    assert stream(SAMPLES[Picture], SAMPLES[Words]) == (
+        b"\x00\x00\x00\x12\x00\x01\x15\x00\x00\x00\x00\x00\x00\x00\x00\x03"
+        b"\x95\xa0\x00\xcd\x02\x80\xcd\x01\xe0\xa8frame 41png"
+        b"\x00\x00\x00\x17\x00\x00\x16\x00"
+        b"\x94\x91\xa7running\x91\xa4name\xa5whole\xc3"
+    )
+    said = feed(
+        Reader(FROM_RENDERER, framing.FROM_RENDERER_LIMITS),
+        stream(SAMPLES[Picture], SAMPLES[Words]),
+    )
+    assert [plain(m) for m in said] == [SAMPLES[Picture], SAMPLES[Words]]
+    for accepts in (FROM_VIEWER, FROM_CALCULATION):
+        with pytest.raises(ProtocolError, match="from the wrong end"):
+            feed(
+                Reader(accepts, framing.FROM_CALCULATION_LIMITS),
+                stream(SAMPLES[Words]),
+            )
 
 
 # -- golden bytes ------------------------------------------------------------------

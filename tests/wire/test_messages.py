@@ -11,6 +11,7 @@ import pytest
 from async_plot.wire import codec, framing, messages
 from async_plot.wire.messages import (
     FROM_CALCULATION,
+    FROM_RENDERER,
     FROM_VIEWER,
     IN_FILES,
     Lane,
@@ -23,7 +24,7 @@ from ..helpers import ROOT
 from .samples import KINDS as SAID
 from .samples import SAMPLES
 
-KINDS = (*SAID, *IN_FILES)
+KINDS = (*SAID, *IN_FILES, *FROM_RENDERER)
 
 CODES = {
     "Welcome": 1,
@@ -43,6 +44,8 @@ CODES = {
     "Trouble": 18,
     "Goodbye": 19,
     "Mapped": 20,
+    "Picture": 21,
+    "Words": 22,
 }
 
 
@@ -55,7 +58,7 @@ def test_codes_are_the_protocol():
 def test_codes_tell_the_speaker():
     """A calculation speaks codes 1 to 15, a viewer 16 to 31."""
     assert all(1 <= kind.code <= 15 for kind in (*FROM_CALCULATION, *IN_FILES))
-    assert all(16 <= kind.code <= 31 for kind in FROM_VIEWER)
+    assert all(16 <= kind.code <= 31 for kind in (*FROM_VIEWER, *FROM_RENDERER))
 
 
 def test_numbers_of_roles_and_rights_are_the_protocol():
