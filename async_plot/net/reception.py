@@ -295,8 +295,8 @@ class Reception:
             self.drop(peer, str(error))
             return
         if proving and connection.phase is Phase.OPEN:
-            if self._gate is not None:
-                peer.address = self._gate.origin(peer.port) or peer.address
+            if self._gate is not None and (origin := self._gate.origin(peer.port)):
+                peer.address, peer.near = origin, False
             self._greet(peer)
         for message in messages:
             if peer not in self.peers:

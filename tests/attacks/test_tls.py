@@ -240,6 +240,15 @@ def test_an_altered_fingerprint_opens_nothing(calculation):
             )
 
 
+def test_a_far_viewer_is_offered_no_memory(calculation):
+    """Though it dials the calculation from the gate, which is on its machine."""
+    with Client(calculation.server, host="127.0.0.1") as client:
+        frames = iter(client)
+        next(frames)
+        assert [peer.near for peer in calculation.peers] == [False]
+        frames.close()
+
+
 def test_the_private_key_is_nowhere(calculation):
     """Neither in the run's files, nor in an environment or a command line."""
     for file in calculation.run.directory.iterdir():
