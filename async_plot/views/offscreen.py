@@ -26,7 +26,7 @@ from ..wire.messages import (
 )
 from .absence import Absence
 from .figure import Failure, Painter, load
-from .inbox import QUICK, Inbox
+from .inbox import QUICK, Inbox, Jumped
 from .reload import LOOK_EVERY, PlotterFile, Reloading, check_names
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class Drawer:
                 if self._picture is not None:
                     self._picture.changed = True
 
-    def _hear(self, message: Message | Absence) -> None:
+    def _hear(self, message: Message | Absence | Jumped) -> None:
         if isinstance(message, Welcome):
             if self._introduced:  # connected again
                 self._introduce()
