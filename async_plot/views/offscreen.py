@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..client import Client
-from ..replay import Replay
+from ..replay import Jumped, Replay
 from ..wire.framing import printable
 from ..wire.messages import (
     Frame,
@@ -26,7 +26,7 @@ from ..wire.messages import (
 )
 from .absence import Absence
 from .figure import Failure, Painter, load
-from .inbox import QUICK, Inbox, Jumped
+from .inbox import QUICK, Inbox
 from .reload import LOOK_EVERY, PlotterFile, Reloading, check_names
 
 if TYPE_CHECKING:
