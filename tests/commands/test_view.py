@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from async_plot import Plotter, Server
+from async_plot import Plotter, Server, cli
 
 from ..helpers import ROOT, eventually
 from ..views.conftest import ALARM, PILLS, Screen
@@ -116,3 +117,34 @@ def test_a_second_window_has_its_own_class_rate_and_title(
         screen.close(first)
         assert plain.wait(10) == 0
         server.update(y)
+
+
+def test_each_of_several_plotters_can_have_its_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its name; a name that the run has not, or one given twice, is misuse."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path = tmp_path / "a=b.py"  # a file is a file, whatever its name
+    path.write_text(MARKS.format(colour="lime"))
+    with Server({"a": Wave, "b": Wave}, view=None, name="run") as server:
+        server["a"].update(np.zeros(3))
+        server["b"].update(np.zeros(3))
+
+    def view(*given: str) -> int:
+        options = [word for each in given for word in ("--plotter", each)]
+        return cli.main(["view", "run", "--save", str(tmp_path / "x.png"), *options])
+
+    def lime(name: str) -> bool:
+        pixels = imread(tmp_path / f"x-{name}.png")[..., :3]
+        return bool((pixels == [0, 1, 0]).all(-1).mean() > 0.5)
+
+    assert view(f"b={path}:Marks") == 0
+    assert [lime(name) for name in "ab"] == [False, True]
+    assert view(f"{path}:Marks") == 0
+    assert [lime(name) for name in "ab"] == [True, True]
+    assert view(f"c={path}:Marks") == 2
+    assert "no plotter 'c' in this run; it has 'a', 'b'" in capsys.readouterr().err
+    assert view(f"b={path}:Marks", f"b={path}:Marks") == 2
+    assert "given for 'b' twice" in capsys.readouterr().err
+    for name in [name for name in sys.modules if name.startswith("_plotter_")]:
+        del sys.modules[name]
