@@ -339,7 +339,7 @@ class Client:
         where a tunnel ends.
         """
         run = self.run
-        if self._tunnel is not None:
+        if self._tunnel is not None or run.address is None:  # it has ended
             return None
         if run.remote is None:
             if self._host is not None:
