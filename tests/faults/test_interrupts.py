@@ -23,7 +23,7 @@ import pytest
 
 import async_plot
 from async_plot.client import Client
-from async_plot.net import files
+from async_plot.net import files, session
 from async_plot.server import Server
 from async_plot.wire.messages import State
 
@@ -39,11 +39,12 @@ PACKAGE = os.path.dirname(os.path.abspath(async_plot.__file__))
 # and says whether it was. `raised` counts what Python delivered, `caught` what came
 # through to this code.
 _HARNESS = """
-import gc, os, signal, sys, threading, time
+import faulthandler, gc, os, signal, sys, threading, time
 import numpy as np
 from async_plot.net import session
 from async_plot.server import Server
 
+faulthandler.enable()
 raised = caught = rounds = 0
 
 def handler(number, frame):
@@ -154,7 +155,10 @@ def interrupt(
     def expect(wanted: bytes) -> None:
         while True:
             ready, _, _ = select.select([output], [], [], AMPLE)
-            assert ready, f"no {wanted!r} after {sent} interrupts"
+            if not ready:
+                process.send_signal(signal.SIGABRT)  # faulthandler says where it is
+                _, err = process.communicate(timeout=AMPLE)
+                raise AssertionError(f"no {wanted!r} after {sent} interrupts: {err}")
             said = os.read(output, 1)
             if not said:
                 _, err = process.communicate(timeout=AMPLE)
@@ -450,6 +454,13 @@ _DROPPED = [
 ]
 
 
+@pytest.fixture
+def _promptly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that is broken off before its thread began waits for it in vain."""
+    monkeypatch.setattr(session, "EXIT_DELAY", 0.4)
+
+
+@pytest.mark.usefixtures("_promptly")
 @pytest.mark.parametrize("broken", [broken_starts, broken_ends], ids=["start", "close"])
 class TestBrokenOff:
     pytestmark = _DROPPED
