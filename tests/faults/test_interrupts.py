@@ -39,20 +39,29 @@ PACKAGE = os.path.dirname(os.path.abspath(async_plot.__file__))
 # and says whether it was. `raised` counts what Python delivered, `caught` what came
 # through to this code.
 _HARNESS = """
-import faulthandler, gc, os, signal, sys, threading, time
+import gc, os, signal, sys, threading, time
 import numpy as np
 from async_plot.net import session
 from async_plot.server import Server
 
-faulthandler.enable()
 raised = caught = rounds = 0
+place = []
 
 def handler(number, frame):
     global raised
     raised += 1
+    place.clear()
+    while frame is not None:
+        place.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+        frame = frame.f_back
     raise KeyboardInterrupt
 
+def tell(number, frame):
+    sys.stderr.write(f"{raised} raised, {caught} caught, the last in {place}\\n")
+    os._exit(1)
+
 signal.signal(signal.SIGINT, handler)
+signal.signal(signal.SIGUSR1, tell)
 
 def repeat(attempt, count):
     global caught, rounds
@@ -156,7 +165,7 @@ def interrupt(
         while True:
             ready, _, _ = select.select([output], [], [], AMPLE)
             if not ready:
-                process.send_signal(signal.SIGABRT)  # faulthandler says where it is
+                process.send_signal(signal.SIGUSR1)  # it says what it has seen
                 _, err = process.communicate(timeout=AMPLE)
                 raise AssertionError(f"no {wanted!r} after {sent} interrupts: {err}")
             said = os.read(output, 1)
