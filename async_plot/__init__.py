@@ -12,12 +12,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .client import Client
+    from .net.recording import Recording
     from .plotter import Plotter
     from .server import Server
 
-__all__ = ["Client", "Plotter", "Server", "__version__"]
+__all__ = ["Client", "Plotter", "Recording", "Server", "__version__"]
 
-_HOMES = {"Client": "client", "Plotter": "plotter", "Server": "server"}
+_HOMES = {
+    "Client": "client",
+    "Plotter": "plotter",
+    "Recording": "net.recording",
+    "Server": "server",
+}
 
 
 def __getattr__(name: str) -> Any:

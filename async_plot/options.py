@@ -6,15 +6,17 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .net import surroundings
+from .net.recording import Recording
 from .plotter import check_plotter
 
 __all__ = ["Options", "check"]
 
+LEAST_LIMIT = 1 << 16  # bytes of a recording
 WAIT = 30.0  # seconds of ``wait_for_client=True``
 _VIEWS = ("auto", "window", "notebook", "browser", "terminal", None)
 _EXTRAS = {"browser": "hub", "terminal": "terminal"}
@@ -32,6 +34,8 @@ class Options:
         Whether there is one alone.
     host, port, client_cmd, view, overhead, name, on_exit, stalled_after
         As given to `Server`, `name` filled in.
+    record : Recording or None
+        Where the run is recorded, and how.
     remote : bool
         Whether other machines can reach `host`.
     wait : float
@@ -52,6 +56,7 @@ class Options:
     name: str
     on_exit: str
     stalled_after: float | None
+    record: Recording | None
     inert: bool
 
 
@@ -67,12 +72,13 @@ def check(
     name: object,
     on_exit: object,
     stalled_after: object = None,
+    record: object = None,
 ) -> Options:
     """Check the arguments of a `Server`.
 
     Raises
     ------
-    PlotterError, TypeError, ValueError
+    PlotterError, TypeError, ValueError, FileExistsError, FileNotFoundError
         If one is wrong; the text names it and says what would be accepted.
     """
     plotters = _plotters(plotter)
@@ -95,6 +101,7 @@ def check(
         name=name or _script_name(),
         on_exit=str(on_exit),
         stalled_after=_checked_stalled_after(stalled_after),
+        record=_checked_recording(record, inert=inert),
         inert=inert,
     )
 
@@ -207,6 +214,36 @@ def _checked_overhead(overhead: object) -> float:
     ):
         raise ValueError(f"overhead must be a number in (0, 1], not {overhead!r}")
     return float(overhead)
+
+
+def _checked_recording(record: object, *, inert: bool) -> Recording | None:
+    if record is None:
+        return None
+    if not isinstance(record, Recording):
+        if not isinstance(record, (str, os.PathLike)) or not os.fspath(record):
+            raise TypeError(
+                "record must be the path of a file, a Recording or None, not "
+                f"{record!r}"
+            )
+        record = Recording(record)
+    if not _is_number(record.rate) or not 0 < record.rate < math.inf:
+        raise ValueError(f"rate of a Recording must be > 0, not {record.rate!r}")
+    if not isinstance(record.limit, int) or record.limit < LEAST_LIMIT:
+        raise ValueError(
+            f"limit of a Recording must be an integer of at least {LEAST_LIMIT} "
+            f"bytes, not {record.limit!r}"
+        )
+    if not inert:
+        from .net.recorder import check_target  # needs numpy
+
+        # The run may change its directory before its first frame.
+        record = replace(record, file=Path(record.file).absolute())
+        check_target(record.file)
+    return record
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_loopback(host: str) -> bool:

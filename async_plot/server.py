@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 from .errors import UnsupportedValueError
 from .net import surroundings
 from .net.feed import Feed
+from .net.recording import Recording
 from .options import check
 
 if TYPE_CHECKING:
@@ -109,6 +110,10 @@ class Server(Feed):
         Seconds without ``update`` or ``log`` after which the views say that the
         calculation has stalled, and show where all its threads are. Nothing is
         stopped by it. Default: never.
+    record : str, path or Recording, optional
+        File to record the run into: its frames at 30 a second at most, within the
+        budget, in at most 4 GiB. A `Recording` chooses both. A recording that is
+        there already is kept as ``FILE~``; any other file is refused.
 
     Attributes
     ----------
@@ -122,6 +127,8 @@ class Server(Feed):
     PlotterError
         If a plotter is no class with ``draw``, or cannot be pickled; the text names
         the attribute.
+    FileExistsError, FileNotFoundError
+        If nothing can be recorded into that file.
     ValueError, TypeError
         If another argument is wrong; the text says what would be accepted.
 
@@ -157,6 +164,7 @@ class Server(Feed):
         name: str | None = None,
         on_exit: Literal["keep", "close"] = "keep",
         stalled_after: float | None = None,
+        record: str | os.PathLike[str] | Recording | None = None,
     ) -> None:
         # First of all: `close` and ``__del__`` must find these after any error.
         self._session: Session | None = None
@@ -179,6 +187,7 @@ class Server(Feed):
             name=name,
             on_exit=on_exit,
             stalled_after=stalled_after,
+            record=record,
         )
         super().__init__("", options.plotters.get(""))
         self._feeds = (
@@ -329,6 +338,7 @@ class Server(Feed):
             overhead=options.overhead,
             on_exit=options.on_exit,
             stalled_after=options.stalled_after,
+            recording=options.record,
         )
         try:
             self._session = session

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from async_plot import Recording
 from async_plot.net import surroundings
 from async_plot.options import WAIT, Options, check
 
@@ -140,3 +142,15 @@ def test_a_notebook_is_not_shown_where_there_is_none() -> None:
     """It is refused at once, and says what would do."""
     with pytest.raises(ValueError, match="view='notebook' needs a Jupyter kernel"):
         checked(view="notebook")
+
+
+def test_a_recording_is_where_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the run goes then."""
+    monkeypatch.chdir(tmp_path)
+    assert checked().record is None
+    one = checked(record="run.aplot").record
+    two = checked(record=Recording(tmp_path / "x", rate=5, limit=100_000)).record
+    assert one == Recording(tmp_path / "run.aplot")
+    assert two == Recording(tmp_path / "x", rate=5, limit=100_000)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from async_plot import Recording
 from async_plot.client import Client
 from async_plot.errors import PlotterError, UnsupportedValueError
 from async_plot.net import runs, surroundings
@@ -67,6 +68,12 @@ class TestArguments:
             ({"name": ""}, ValueError, "name must be a non-empty string or None"),
             ({"name": "  "}, ValueError, "name must be"),
             ({"name": 3}, ValueError, "not 3"),
+            ({"record": 3}, TypeError, "record must be the path of a file, a Rec"),
+            ({"record": ""}, TypeError, "or None, not ''"),
+            ({"record": Recording("x", rate=0)}, ValueError, "rate of a Recording"),
+            ({"record": Recording("x", limit=9)}, ValueError, "at least 65536 bytes"),
+            ({"record": __file__}, FileExistsError, "is there and is no recording"),
+            ({"record": "/absent/x"}, FileNotFoundError, "no directory /absent"),
             ({"stalled_after": 0}, ValueError, "stalled_after must be a number of"),
             ({"stalled_after": True}, ValueError, "seconds > 0 or None, not True"),
             ({"stalled_after": "5"}, ValueError, "stalled_after must be"),

@@ -88,9 +88,11 @@ class Camera:
         except BaseException:  # an argument that cannot be sent, or Ctrl-C
             self._give_back(arena)
             raise
-        return Snapshot(
+        snapshot = Snapshot(
             self._name, number, mid_step, time.monotonic(), parts, arena, sequence
         )
+        snapshot.plain = head is not None
+        return snapshot
 
     def _take_arena(self) -> Arena:
         try:

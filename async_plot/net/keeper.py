@@ -13,9 +13,9 @@ from ..wire import framing
 from ..wire.messages import Message
 from . import files
 from .disk import Disk, Task
-from .records import Writer
 from .snapshot import Snapshot
 from .warning import warn
+from .writer import Writer
 
 __all__ = ["Keeper"]
 

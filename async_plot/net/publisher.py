@@ -43,6 +43,7 @@ from .peer import Peer, Viewer
 from .reception import Reception
 from .snapshot import Snapshot
 from .stall import StallAlarm
+from .tape import Tape
 from .wakeup import Wakeup
 from .warning import Aside, warn
 
@@ -120,6 +121,8 @@ class Publisher(threading.Thread):
         What watching may cost, on the monotonic clock.
     keeper : Keeper
         Keeps what a late viewer would be told, and notes how the run ended.
+    tape : Tape, optional
+        Records the run.
     stalled_after : float, optional
         Seconds without a sign of life after which the stall alarm is raised.
     gate : Gate, optional
@@ -134,6 +137,7 @@ class Publisher(threading.Thread):
         introduction: list[Message],
         budget: Budget,
         keeper: Keeper,
+        tape: Tape | None = None,
         stalled_after: float | None = None,
         gate: Gate | None = None,
     ) -> None:
@@ -160,6 +164,7 @@ class Publisher(threading.Thread):
         self._budget = budget
         self.keeper = keeper
         self._disk = keeper.disk
+        self._tape = tape or Tape(None, keeper.disk)
         self._started_at = time.monotonic()
         self._held = [_Held(feed, self._started_at) for feed in feeds]
         self._by_name = {held.name: held for held in self._held}
@@ -240,6 +245,7 @@ class Publisher(threading.Thread):
     def forked(self) -> None:
         """Drop the descriptors that a forked child inherited."""
         self.keeper.forked()
+        self._tape.forked()
         self.reception.forked()
         self._close_slots()
         for bell in ("bell", "notice"):
@@ -260,6 +266,7 @@ class Publisher(threading.Thread):
             self.done = self._ready = True
             return
         self._disk.begin()
+        self._tape.begin(self._introduction)
         for held in self._held:
             held.feed.attach(self.bell.ring)
         self._ready = True
@@ -336,6 +343,11 @@ class Publisher(threading.Thread):
         watched = any(peer.connection.phase is Phase.OPEN for peer in peers)
         for held in self._held:
             waiting = any(peer.credit.get(held.name) for peer in peers)
+            recorded_at = self._tape.next_at(held.name)
+            if now < recorded_at:
+                until = min(until, recorded_at)
+            else:
+                waiting = True
             if not held.feed.due:
                 taken = held.newest.taken if held.newest else 0.0
                 free_at = self._budget.free_at(now, 0.0 if waiting else mean)
@@ -371,6 +383,7 @@ class Publisher(threading.Thread):
             if held.feed.has_news:
                 self._collect(held)
             if held.newest is not None:
+                self._tape.offer(held.newest, now)
                 self._serve(held, held.newest, now)
 
     def _collect(self, held: _Held) -> None:
@@ -500,7 +513,7 @@ class Publisher(threading.Thread):
         for held in self._held:
             if held.feed.updates != held.told or now >= held.told_at + STATS_EVERY:
                 held.told, held.told_at = held.feed.updates, now
-                self.reception.tell(self._stats(held, now), now)
+                self._tell(self._stats(held, now), now)
         self._watch(now)
         if not self.process_ended:
             self.process_ended = self.watch_process()
@@ -512,6 +525,14 @@ class Publisher(threading.Thread):
             self._gate = None
             warn("no viewers from other machines any more: TLS ended with %s", why)
 
+        for message in self.chronicle.scalars(self._tape.known):
+            self._tape.add(message)
+        self._tape.flush()
+
+    def _tell(self, message: Message, now: float) -> None:
+        self.reception.tell(message, now)
+        self._tape.add(message)
+
     def _watch(self, now: float) -> None:
         """Look whether the calculation has stalled, or goes on."""
         updates = sum(held.feed.updates for held in self._held)
@@ -522,7 +543,7 @@ class Publisher(threading.Thread):
         self.chronicle.stalled = self.alarm.current
         if told is None:
             return
-        self.reception.tell(told, now)
+        self._tell(told, now)
         if told.text:
             text = "no sign of life for %.0f s: the calculation is %s"
             self._aside.warn(text, told.seconds, told.text[:TEXT].rstrip())
@@ -540,7 +561,7 @@ class Publisher(threading.Thread):
 
     def _share_logs(self, now: float) -> None:
         for record in self.chronicle.new_records():
-            self.reception.tell(record, now)
+            self._tell(record, now)
 
     def _share_scalars(self, now: float) -> None:
         self._scalars_at = now + SCALARS_EVERY
@@ -616,6 +637,8 @@ class Publisher(threading.Thread):
         frames = [*final.values(), *(each for each in ending.last if each.mid_step)]
         self.keeper.keep(self._remembered(), frames, closing)
         self.keeper.retire(ending.state.state)
+        scalars = self.chronicle.scalars(self._tape.known)
+        self._tape.end(frames, [*scalars, *closing])
         self.reception.drain(ending.deadline)
         if not self._disk.wait(ending.deadline):
             warn("the disk is slow: the run's record may be incomplete")

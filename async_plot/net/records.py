@@ -18,15 +18,11 @@ What bears no seal of this user, or in another place than it was made for, is
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hmac
 import io
 import os
-import secrets
 import stat
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -46,219 +42,25 @@ from ..wire.messages import (
     Message,
     PlotterCode,
     Seal,
+    Slot,
+    SlotFrame,
     Welcome,
 )
 from . import files, seals
-
-try:
-    import resource as _resource
-except ImportError:  # Windows
-    _resource = None  # type: ignore[assignment]
+from .writer import MAGIC, Writer, write_whole
 
 __all__ = ["MAGIC", "Entry", "Records", "Writer", "is_records", "write_whole"]
 
-MAGIC = b"\x89APLOTREC1\r\n"
 MOST_ENTRIES = 5_000_000  # messages of one file that are looked at; each takes memory
 
-_PIECES = 512  # of memory in one call; the kernel's limit is 1024
 _WINDOW = 1 << 16  # bytes read at once in search of messages
 _VIEWERS = {kind.code for kind in FROM_VIEWER}
-_KINDS = {kind.code: kind for kind in (*FROM_CALCULATION, *IN_FILES)}
-
-
-# -- writing -----------------------------------------------------------------------
-
-
-class Writer:
-    """Writes a new file, message after message; whole ones are never torn.
-
-    Neither a full disk nor an interrupt at any instruction leaves half a message
-    inside: the next one is written over it. Not for several threads at once.
-
-    Parameters
-    ----------
-    path : str or path
-        Where; there must be nothing yet.
-
-    Attributes
-    ----------
-    beside : float
-        Processor seconds spent so far without the GIL, beside other threads.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made there.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self.beside = 0.0
-        self._id = secrets.token_bytes(16)
-        try:
-            self._secret = seals.secret(create=True) or b""
-        except OSError:  # then nobody can tell the file from a foreign one
-            self._secret = seals.new_secret()
-        # Bytes that are whole, and seals in them: one object, so that an interrupt
-        # cannot come between the two.
-        self._done = 0, 0
-        self._file: io.FileIO = open(
-            self.path, "xb", buffering=0, opener=files.open_private
-        )
-        try:
-            if hasattr(os, "fchmod"):  # whatever the umask
-                os.fchmod(self._file.fileno(), 0o600)
-            first = [memoryview(MAGIC), *self._seal(0, [])]
-            self._done = self._write(first, 0), 1
-        except BaseException:
-            self._file.close()
-            with contextlib.suppress(OSError):
-                self.path.unlink()
-            raise
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file."""
-        return self._done[0]
-
-    def append(self, parts: Sequence[memoryview], *, seal: bool = True) -> int:
-        """Write one message at the end.
-
-        Parameters
-        ----------
-        parts : sequence of memoryview
-            The message as `async_plot.wire.framing.encode` or a snapshot gives it:
-            all that comes before its buffers is the first part. Nothing is copied.
-        seal : bool, default: True
-            Whether this user stands for it. False for what came from a foreign file.
-
-        Returns
-        -------
-        int
-            Bytes written.
-
-        Raises
-        ------
-        OSError
-            If there is no room, or no disk any more; the file then ends with the
-            message before, and a later call may try again.
-        """
-        end, index = self._done
-        pieces = [*parts, *self._seal(index, parts)] if seal else list(parts)
-        size = self._write(pieces, end)
-        self._done = end + size, index + seal
-        return size
-
-    def rename(self, path: str | os.PathLike[str]) -> None:
-        """Put the file in the place of another one, in one step."""
-        self.path.replace(path)
-        self.path = Path(path)
-
-    def close(self) -> None:
-        """Close the file; a second time does nothing."""
-        if self._file.closed:
-            return
-        try:
-            with contextlib.suppress(OSError):  # half a message may stand at its end
-                if self._file.seek(0, os.SEEK_END) > self.size:
-                    self._file.truncate(self.size)
-        finally:
-            self._file.close()
-
-    def forked(self) -> None:
-        """Drop the descriptor that a forked child inherited; write nothing."""
-        self._file.close()
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _seal(self, index: int, parts: Sequence[memoryview]) -> list[memoryview]:
-        whole = bool(parts) and seals.needs_whole(parts[0])
-        covered = parts if whole else parts[:1]
-        cpu = time.thread_time()
-        mac = seals.mac(self._secret, self._id, index, whole, covered)
-        if whole:
-            self.beside += time.thread_time() - cpu
-        return framing.encode(Seal(self._id, index, whole, mac))
-
-    def _write(self, pieces: list[memoryview], offset: int) -> int:
-        """Write everything at that place of the file; the GIL is free meanwhile."""
-        start, cpu = offset, time.thread_time()
-        self._check_limit(offset + sum(map(len, pieces)))
-        while pieces:
-            some = pieces[:_PIECES]
-            if hasattr(os, "pwritev"):
-                count = os.pwritev(self._file.fileno(), some, offset)
-            else:
-                self._file.seek(offset)
-                count = self._file.write(some[0]) or 0
-            if count == 0:
-                raise OSError(f"nothing more can be written to {self.path}")
-            offset += count
-            while pieces and count >= len(pieces[0]):
-                count -= len(pieces[0])
-                del pieces[0]
-            if count:
-                pieces[0] = pieces[0][count:]
-        self.beside += time.thread_time() - cpu
-        return offset - start
-
-    def _check_limit(self, size: int) -> None:
-        """Refuse what is beyond the limit on file sizes.
-
-        Trying it would raise a signal, which ends the process if the calculation has
-        set its handling back to what C programs get.
-        """
-        if _resource is not None:
-            limit = _resource.getrlimit(_resource.RLIMIT_FSIZE)[0]
-            if limit != _resource.RLIM_INFINITY and size > limit:
-                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(self.path))
-
-
-def write_whole(
-    path: str | os.PathLike[str], messages: Iterable[Sequence[memoryview]]
-) -> int:
-    """Write a file in the place of another one, which stays until this one is whole.
-
-    Parameters
-    ----------
-    path : str or path
-        Where.
-    messages : iterable of sequences of memoryview
-        Each as for `Writer.append`.
-
-    Returns
-    -------
-    int
-        Its bytes.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; nothing is left of it.
-    """
-    temporary = files.beside(Path(path))
-    try:
-        with Writer(temporary) as writer:
-            for parts in messages:
-                writer.append(parts)
-            writer.rename(path)
-            return writer.size
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-# -- reading -----------------------------------------------------------------------
+# Shared memory is not what a file could lead to.
+_KINDS = {
+    kind.code: kind
+    for kind in (*FROM_CALCULATION, *IN_FILES)
+    if kind not in (Slot, SlotFrame)
+}
 
 
 @dataclass(slots=True)
@@ -275,6 +77,8 @@ class Entry:
         Those of a frame, and of other kinds where they have them.
     seal : int
         Offset of the seal that follows it, 0 without one; `Records.read` checks it.
+    end : int
+        Where the next message begins.
     """
 
     kind: type[Any]
@@ -285,6 +89,12 @@ class Entry:
     time: float = 0.0
     mid_step: bool = False
     seal: int = 0
+    end: int = 0
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Begin and end in the file, the seal included."""
+        return self.offset, self.end
 
 
 class Records:
@@ -465,7 +275,7 @@ class Records:
             none: list[Memory] = [b""] * len(measured.sizes)
             message = framing.assemble(kind, header, none)
             if isinstance(message, Seal):
-                self._note_seal(message, start)
+                self._note_seal(message, start, end)
             else:
                 self.entries.append(_entered(message, start, end - start))
         elif measured.code in _VIEWERS:
@@ -473,7 +283,7 @@ class Records:
         self._end = end
         return True
 
-    def _note_seal(self, seal: Seal, offset: int) -> None:
+    def _note_seal(self, seal: Seal, offset: int, end: int) -> None:
         """Give a seal to the message before it, if it may be its own."""
         if not self._id:
             if not self.entries and seal.index == 0 and len(seal.file) == 16:
@@ -483,7 +293,7 @@ class Records:
         last = self.entries[-1] if self.entries else None
         in_place = seal.file == self._id and seal.index > self._index
         if in_place and last and last.offset + last.size == offset:
-            last.seal = offset
+            last.seal, last.end = offset, end
             self._index = seal.index
 
     def _is_sealed(self, entry: Entry, head: memoryview, buffers: list[Memory]) -> bool:
@@ -570,6 +380,7 @@ def _entered(message: Message, offset: int, size: int) -> Entry:
         getattr(message, "number", 0),
         getattr(message, "time", 0.0),
         getattr(message, "mid_step", False),
+        end=offset + size,
     )
 
 

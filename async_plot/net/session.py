@@ -25,6 +25,8 @@ from .disk import Disk
 from .keeper import Keeper
 from .peer import Viewer
 from .publisher import TICK, Ending, Publisher
+from .recording import Recording
+from .tape import Tape
 
 if TYPE_CHECKING:
     from .feed import Feed
@@ -59,6 +61,8 @@ class Session:
         What a launched window does at the end.
     stalled_after : float, optional
         Seconds without a sign of life after which the views are told.
+    recording : Recording, optional
+        Where the run is recorded, and how.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Session:
         overhead: float,
         on_exit: str,
         stalled_after: float | None = None,
+        recording: Recording | None = None,
     ) -> None:
         # Nothing is open yet, and `discard` takes back whatever `open` has opened,
         # wherever an interrupt may have stopped it.
@@ -83,6 +88,7 @@ class Session:
         self._overhead = overhead
         self._on_exit = on_exit
         self._stalled_after = stalled_after
+        self._recording = recording
         self._deadline = 0.0
 
     # -- start -----------------------------------------------------------------
@@ -141,18 +147,15 @@ class Session:
             )
             if trouble:
                 logger.warning("%s", trouble)
+            disk, retire = Disk(), functools.partial(runs.end, self.run)
             self.publisher = Publisher(
                 listener,
                 key,
                 list(self._feeds.values()),
                 self._introduction(self.run),
                 Budget(self._overhead, time.monotonic()),
-                Keeper(
-                    self.run.record_file,
-                    Disk(),
-                    functools.partial(runs.end, self.run),
-                    self._overhead,
-                ),
+                Keeper(self.run.record_file, disk, retire, self._overhead),
+                Tape(self._recording, disk),
                 stalled_after=self._stalled_after,
                 gate=self.gate,
             )

@@ -128,6 +128,8 @@ class Snapshot:
         Holds the arrays.
     sequence : int
         Of the arena's slot, if viewers may copy the arrays from there, else 0.
+    plain : bool
+        Its buffers are arrays and nothing that pickle is fed.
     users : int
         Viewers that it is being sent to; counted by the background thread alone.
     """
@@ -138,6 +140,7 @@ class Snapshot:
         "mid_step",
         "number",
         "parts",
+        "plain",
         "plotter",
         "sequence",
         "size",
@@ -163,6 +166,7 @@ class Snapshot:
         self.size = sum(map(len, parts))
         self.arena = arena
         self.sequence = sequence
+        self.plain = False
         self.users = 0
         self._near: list[memoryview] | None = None
 
