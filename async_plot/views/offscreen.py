@@ -305,9 +305,12 @@ class Drawer:
             self._client.say(Trouble(failure.plotter, failure.frame, failure.text))
 
     def _save(self) -> None:
+        if self._picture is None:
+            return
         if self._told and not any(p.shown for p in self._painters.values()):
-            return  # no plotter has drawn: that is no picture of the run
-        if self._picture is not None:
+            # No plotter has drawn: that is no picture of the run, until one has.
+            self._picture.changed = False
+        else:
             self._picture.write({name: p.figures for name, p in self._painters.items()})
 
     def _end(self) -> None:

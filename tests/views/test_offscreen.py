@@ -16,6 +16,7 @@ from matplotlib.image import imread
 
 from async_plot import Client, Plotter, Server
 from async_plot.views import offscreen
+from async_plot.views.inbox import Inbox
 from async_plot.views.reload import PlotterFile
 
 from ..helpers import AMPLE, eventually
@@ -291,3 +292,22 @@ def test_a_stall_is_told_in_two_lines(capsys: pytest.CaptureFixture[str]) -> Non
         eventually(lambda: lines("the run goes on"))
     drawing.end()
     assert len([line for line in told if "no sign of life" in line]) == 1
+
+
+def test_a_plotter_that_never_draws_makes_nobody_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no picture of it to write; the view waits for the next frame."""
+    waits: list[float] = []
+
+    class Counting(Inbox):
+        def wait(self, seconds: float) -> bool:
+            waits.append(seconds)
+            return super().wait(seconds)
+
+    monkeypatch.setattr(offscreen, "Inbox", Counting)
+    with Server(Line, view=None, overhead=1) as server:
+        drawing = Drawing(server, save=tmp_path / "run.png")
+        update_until(server, lambda: drawing.drawn, X - 1)
+        eventually(lambda: waits[-1] > 0.1)
+    assert drawing.end() == 0
