@@ -306,6 +306,7 @@ def test_a_plotter_that_never_draws_makes_nobody_busy(
             return super().wait(seconds)
 
     monkeypatch.setattr(offscreen, "Inbox", Counting)
+    monkeypatch.setattr(offscreen, "SAVE_EVERY", 0.0)
     with Server(Line, view=None, overhead=1) as server:
         drawing = Drawing(server, save=tmp_path / "run.png")
         update_until(server, lambda: drawing.drawn, X - 1)
