@@ -191,6 +191,52 @@ def parser() -> argparse.ArgumentParser:
     )
     view.set_defaults(command=_view)
 
+    mortem = commands.add_parser(
+        "post-mortem",
+        parents=[common],
+        help="look at a run that crashed",
+        description="Tell how a run ended, and show its last whole frame.",
+    )
+    mortem.add_argument(
+        "run",
+        nargs="?",
+        metavar="NAME|FILE",
+        help="its name, its identifier, or a file that --save wrote (default: the "
+        "newest that ended badly, else the newest that ended)",
+    )
+    mortem.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE",
+        help="write all of it into one file, for another machine",
+    )
+    mortem.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="draw the last frame off-screen into this file",
+    )
+    mortem.add_argument(
+        "--view",
+        choices=["auto", "window", "none"],
+        default="auto",
+        help="whether to open a window (default: where there is a display)",
+    )
+    mortem.add_argument(
+        "--plotter",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE.py:CLASS",
+        help="draw with another class",
+    )
+    mortem.add_argument(
+        "--trust",
+        action="store_true",
+        help="run the code in another user's file: its plotters and objects",
+    )
+    mortem.add_argument("--json", action="store_true", help="for programs; no window")
+    mortem.set_defaults(command=_post_mortem)
+
     runs = commands.add_parser(
         "runs",
         parents=[common],
@@ -242,6 +288,12 @@ def _view(options: argparse.Namespace) -> int:
     from .commands import view
 
     return view.run(options)
+
+
+def _post_mortem(options: argparse.Namespace) -> int:
+    from .commands import post_mortem
+
+    return post_mortem.run(options)
 
 
 def _runs(options: argparse.Namespace) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import socket
 import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from .errors import (
     RunNotFoundError,
 )
 from .net import channel, files, runs, sockets, surroundings
+from .net.records import Records, is_records
 from .net.slots import SlotReader
 from .wire import codec, framing, handshake, pickles
 from .wire.connection import Connection, Phase
@@ -117,13 +120,13 @@ class Client:
     """Receives the newest frames of a run, and whatever else it says.
 
     Iterating gives the newest frame each time and ends with the run; after a cut it
-    connects again by itself.
+    connects again by itself. Of a recording it gives every frame, in order.
 
     Parameters
     ----------
     run : str, path, Server or None, default: None
         Name or identifier of a run of this user on this machine, a connection file,
-        or a server of this process; None is the newest run.
+        the file of a recording, or a server of this process; None is the newest run.
     plotter : str, optional
         Of a run with several plotters, the one whose frames are wanted; default all.
     host : str, optional
@@ -133,6 +136,9 @@ class Client:
     tunnel : Tunnel, optional
         The way to the machine of the run, which is then one that the tunnel told of.
         It is closed with the client.
+    trust : bool, default: False
+        Of a recording that this user did not write here: whether objects in it that
+        are more than data may be loaded, which runs code.
 
     Raises
     ------
@@ -142,6 +148,8 @@ class Client:
         If there is no such run; the text lists those that there are.
     PermissionError
         If the connection file is not this user's alone.
+    ForeignError
+        While iterating, at a frame that is not to be loaded without `trust`.
 
     Examples
     --------
@@ -160,11 +168,17 @@ class Client:
         plotter: str | None = None,
         host: str | None = None,
         tunnel: Tunnel | None = None,
+        trust: bool = False,
     ) -> None:
         if hasattr(run, "connection_file") and not isinstance(run, runs.Run):
             run = run.connection_file
             if run is None:  # else None would mean the newest of all runs
                 raise RunNotFoundError("that server has not been started")
+        self._file: Path | None = None  # a recording
+        self._trust = trust
+        if isinstance(run, (str, os.PathLike)) and is_records(run):
+            self._file = Path(run)
+            run = runs.recorded(self._file)
         self.run = run if isinstance(run, runs.Run) else runs.find(run)
         self.welcome: Welcome | None = None
         # When the last bytes came; infinite while that tells nothing: there is no
@@ -225,6 +239,9 @@ class Client:
         HandshakeError
             If whatever listens at the address is not the run.
         """
+        if self._file is not None:
+            yield from self._recorded(self._file)
+            return
         shortest, longest = RETRY if self._tunnel is None else self._tunnel.retry
         pause = shortest
         while not self._closed:
@@ -322,6 +339,17 @@ class Client:
         self.close()
 
     # -- private ---------------------------------------------------------------
+
+    def _recorded(self, file: Path) -> Iterator[Message]:
+        """Every message of a recording that is whole when this begins."""
+        with Records(file, trust=self._trust) as read:
+            for entry in read.entries:
+                if self._closed:
+                    return
+                message = read.read(entry)
+                if isinstance(message, Welcome):
+                    self.welcome = message
+                yield message
 
     def _wanted(self, welcome: Welcome | None) -> list[str]:
         names = welcome.plotters if welcome is not None else []

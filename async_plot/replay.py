@@ -104,6 +104,8 @@ class Replay:
         A recording, a run's record, or what ``post-mortem --save`` wrote.
     trust : bool, default: False
         Whether its code may run although this user did not write it here.
+    private : bool, default: False
+        It is a record among the run files, and trusted like these.
     at_end : bool, default: False
         Begin at the last whole frame instead of playing from the first.
     once : bool, default: False
@@ -133,13 +135,14 @@ class Replay:
         path: str | os.PathLike[str],
         *,
         trust: bool = False,
+        private: bool = False,
         at_end: bool = False,
         once: bool = False,
         ending: State | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = Path(path)
-        self.records = Records(path, trust=trust)
+        self.records = Records(path, trust=trust or private, private=private)
         self._once = once
         self._ending = ending
         self._clock = clock

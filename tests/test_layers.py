@@ -32,6 +32,7 @@ ALLOWED = {
     "server": {"net", "wire", "plotter", "options", "errors", "jobs", "panel"},
     "client": {"net", "wire", "plotter", "errors"},
     "replay": {"net", "wire", "errors"},
+    "postmortem": {"net", "wire", "errors"},
     "views": {
         *("views", "client", "replay", "plotter", "wire", "errors"),
         # What can be shown here is a question; what runs, and how to start a viewer,

@@ -15,7 +15,7 @@ from .runs import age, state_of, table
 if TYPE_CHECKING:
     from ..net.runs import Run
 
-__all__ = ["pick"]
+__all__ = ["choose", "pick"]
 
 
 def pick(found: Sequence[Run], where: str = "of this user on this machine") -> Run:
@@ -42,13 +42,31 @@ def pick(found: Sequence[Run], where: str = "of this user on this machine") -> R
     alive = [run for run in found if run.alive]
     if len(alive) < 2:
         return (alive or found)[0]
+    return choose(alive, "are alive; say which by its name or identifier")
+
+
+def choose(found: Sequence[Run], how: str = "are meant; give the identifier") -> Run:
+    """Ask which of several runs is meant.
+
+    Parameters
+    ----------
+    found : list of Run
+        Newest first.
+    how : str
+        What to do where nobody can be asked, behind their number.
+
+    Raises
+    ------
+    Misuse
+        If there is nobody to ask; they have been listed.
+    KeyboardInterrupt
+        If whoever was asked gives no answer.
+    """
     # On stderr, so that what the command prints stays clean.
-    print(*_listed(alive), sep="\n", file=sys.stderr)
+    print(*_listed(found), sep="\n", file=sys.stderr)
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Misuse(
-            f"{len(alive)} runs are alive; say which by its name or identifier"
-        )
-    return alive[_ask(len(alive)) - 1]
+        raise Misuse(f"{len(found)} runs {how}")
+    return found[_ask(len(found)) - 1]
 
 
 # -- private -----------------------------------------------------------------------

@@ -36,6 +36,7 @@ __all__ = [
     "list_runs",
     "read",
     "read_record",
+    "recorded",
 ]
 
 _CONNECTION = "connection.json"
@@ -242,6 +243,33 @@ def read_record(run: Run) -> list[Message]:
         return []
     with records:
         return [records.read(entry) for entry in records.entries]
+
+
+def recorded(path: Path) -> Run:
+    """Tell which run a recording is of.
+
+    Raises
+    ------
+    RunNotFoundError
+        If the file does not say it.
+    """
+    with Records(path) as read:
+        welcome, damage = read.welcome, read.damage
+    if welcome is None:
+        raise RunNotFoundError(f"{path} holds no run: {damage or 'it is empty'}")
+    return Run(
+        run=welcome.run,
+        name=welcome.name,
+        host=welcome.host,
+        pid=welcome.pid,
+        python=welcome.python,
+        started=welcome.started,
+        address=None,
+        key=None,
+        state="recorded",
+        birth=None,
+        directory=path.absolute().parent,
+    )
 
 
 def list_runs() -> list[Run]:

@@ -247,7 +247,8 @@ class Drawer:
         elif isinstance(message, Absence):
             print(f"async_plot: {message}", flush=True)
         elif isinstance(message, State) and message.state == RunState.LOST.value:
-            print(f"async_plot: the run is lost: {message.text}", flush=True)
+            if not isinstance(self._client, Replay):  # of these the reader knows
+                print(f"async_plot: the run is lost: {message.text}", flush=True)
 
     def _draw(self, painter: Painter, frame: Frame) -> None:
         name, started = painter.name, time.monotonic()

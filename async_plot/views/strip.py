@@ -85,6 +85,8 @@ class StripState:
         What is known of that.
     place, times : Place or None, sequence of float
         Where a replay stands; moments of its frames, if they are few.
+    replayed : bool
+        It is a replay, or the record of a run that has ended.
     foreign : str
         What is to be known of a replay's file.
     """
@@ -126,6 +128,7 @@ class StripState:
     silence: str = ""
     place: Place | None = None
     times: Sequence[float] = ()
+    replayed: bool = False
     foreign: str = ""
 
     def take_stall(self, message: Stalled, now: float) -> None:
@@ -287,18 +290,19 @@ def _facts(state: StripState, now: float) -> list[tuple[int, str, str]]:
     """Weight, text and colour of each fact, in their order on the screen."""
     facts: list[tuple[int, str, str]] = []
     running = state.state == RunState.RUNNING.value
-    replayed = state.place is not None
     if state.frame:
         where = f"{_one_line(state.plotter)} " if state.plotter else ""
         facts.append((1, f"{where}frame {_count(state.frame)}", "ink"))
-        if not replayed:
+        if not state.replayed:
             facts.append((4, f"{_count(state.shown)} shown", "faint"))
             facts.append((5, f"{_count(state.dropped)} dropped", "faint"))
     else:
         facts.append((1, "no frame yet" if running else "no frame", "faint"))
     weight, kind = (1, "alarm") if state.refused else (7, "faint")
-    if state.refused or not replayed:
+    if state.refused or not state.replayed:
         facts.append((weight, f"{_count(state.refused)} refused", kind))
+    if state.mid_step and state.state != RunState.RUNNING.value:
+        facts.append((1, "may be mid-step", "warning"))
     if state.foreign:
         facts.append((2, "not trusted", "warning"))
     if state.failures:
@@ -357,13 +361,15 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
         text = state.state_text
         return "alarm", _last_line(text), "The calculation failed", text
     if state.state == RunState.LOST.value:
-        reason = _one_line(state.state_text) or "the calculation left no word"
+        reason = _one_line(state.state_text.partition("\n")[0])
+        reason = reason or "the calculation left no word"
         # What the run's last words do not explain, the failure of a plotter may.
         seen = "this is its last frame" if state.shown else "no frame of it came"
         if state.hangs:
             title, text = _stall(state, state.ended_at)
             return "warning", f"{reason}; {text}", title, state.stalled
-        return "warning", f"{reason}; {seen}", "", ""
+        whole = state.state_text if "\n" in state.state_text else ""
+        return "warning", f"{reason}; {seen}", "How the calculation ended", whole
     if state.hangs:
         title, text = _stall(state, state.ended_at or now)
         if state.state == RunState.RUNNING.value:  # how long stands in the first row

@@ -157,6 +157,7 @@ class _Window:
         )
         if self._replay is not None:
             self._state.state = REPLAY
+            self._state.replayed = True
             self._state.foreign = self._replay.note
         self._toolkit: Any = None
         self._drawing = False

@@ -232,6 +232,16 @@ def test_any_value_is_drawn(value: float) -> None:
     drawn(state(scalars=histories, lag=value, overhead=abs(value)), 640, "white")
 
 
+def test_a_replay_says_what_a_replay_can() -> None:
+    """Not what was dropped on the way; but what may be mid-step, and whose it is."""
+    shown = state(state="failed", state_text="KeyError: 'x'", replayed=True)
+    told = [text for text, _ in words(shown, 0.0)[0]]
+    assert not any("shown" in text or "dropped" in text for text in told)
+    shown.mid_step, shown.foreign = True, "another user's file"
+    told = [text for text, _ in words(shown, 0.0)[0]]
+    assert {"may be mid-step", "not trusted"} <= {*told}
+
+
 def test_equal_content_needs_no_drawing() -> None:
     """Time alone changes it only where time is told."""
     assert content(state(), NOW) == content(state(), NOW + 1)

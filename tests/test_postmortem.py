@@ -1,0 +1,233 @@
+"""What is found out of a run that has ended, and what is saved of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from async_plot import Client, Server
+from async_plot.errors import AsyncPlotError
+from async_plot.net import records, runs
+from async_plot.postmortem import Report, examine, save
+from async_plot.replay import Replay
+from async_plot.wire.messages import Frame, State, Stats
+
+from .recordings import GONE, STARTED, code, end, frame, log, story, welcome, write
+
+FAULT = (
+    "Fatal Python error: Segmentation fault\n\n"
+    "Thread 0x1 (most recent call first):\n  File 'solver.py', line 3 in step\n"
+)
+
+
+def gone(run: runs.Run, **files: str) -> Path:
+    """Make the files of a run that was killed of those of one that has ended."""
+    content = json.loads(run.connection_file.read_text())
+    content.update(address=["127.0.0.1", 1], key="00" * 32, state="running", pid=GONE)
+    run.connection_file.write_text(json.dumps(content))
+    for name, text in files.items():
+        path = run.directory / name
+        path.write_text(text)
+        path.chmod(0o600)
+    return run.record_file
+
+
+@pytest.fixture
+def run() -> runs.Run:
+    """A run of one frame, its record there."""
+    with Server(view=None, name="wave") as server:
+        server.update(np.arange(3.0))
+    return runs.find("wave")
+
+
+def of(path: Path, run: runs.Run | None = None) -> Report:
+    return examine(path, run)
+
+
+def test_a_failed_run(tmp_path: Path) -> None:
+    """The exception in a line, its traceback, the frames, the log, the scalars."""
+    text = "Traceback (most recent call last):\n  File 'x.py', line 1\nValueError: no\n"
+    path = tmp_path / "x"
+    write(path, story(30, state="failed", text=text, mid_step=True))
+    report = of(path)
+    assert (report.state, report.reason) == ("failed", "ValueError: no")
+    assert report.traceback == text and not report.native
+    (kept,) = report.kept
+    assert (kept.whole, kept.mid_step, kept.frames) == (30, 31, 30)
+    said = report.text()
+    for words in (
+        "wave (20270115-080000-1-abcd)",
+        "failed: ValueError: no",
+        f"{GONE} on ",
+        "30 s after its start",
+        "the last whole one is 30, 1 s before the end",
+        "31 is kept too and may be mid-step",
+        "energy = 3 at step 30",
+        "  Traceback (most recent call last):",
+        "the last 20 of 30",
+        "INFO     step 30",
+    ):
+        assert words in said
+    assert "step 10\n" not in said
+    facts = json.loads(json.dumps(report.facts()))
+    assert facts["plotters"][0]["frame"] == 30
+    assert facts["scalars"]["energy"] == {"step": 30.0, "value": 3.0}
+    assert len(facts["log"]) == 30
+
+
+def test_control_sequences_are_not_printed(tmp_path: Path) -> None:
+    """Whatever a calculation had in its texts."""
+    evil = "\x1b]0;title\x07\x1b[31m"
+    said = [
+        welcome(f"plot{evil}", name=f"na{evil}me"),
+        log(f"log{evil}"),
+        frame(1, name=f"plot{evil}"),
+        end("failed", f"Error{evil}: x\n  y{evil}"),
+    ]
+    text = of(write(tmp_path / "x", said)).text()
+    assert all(c.isprintable() or c == "\n" for c in text)
+
+
+def test_a_clean_end(run: runs.Run) -> None:
+    """Nothing went wrong, and nothing is said to."""
+    report = of(run.record_file, run)
+    assert (report.state, report.reason) == ("finished", "")
+    assert "Traceback" not in report.text()
+    assert report.ended and report.kept[0].updates == 1
+
+
+def test_a_run_that_left_no_word(run: runs.Run) -> None:
+    """That nobody saw its end is said, not guessed."""
+    path = gone(run)
+    content = [m for m in list_of(path) if not isinstance(m, State)]
+    write(path.with_name("new"), content)
+    path.with_name("new").replace(path)
+    report = of(path, runs.read(run.connection_file))
+    assert report.state == "lost" and "left no word" in report.reason
+    assert report.ended is None and "not before" in report.text()
+
+
+@pytest.mark.parametrize(
+    ("beside", "reason"),
+    [
+        ({"fault": FAULT}, "Segmentation fault"),
+        ({"died": '{"text": "killed by SIGKILL", "time": 1.8e9}'}, "killed by SIGKILL"),
+        (
+            {"fault": FAULT, "died": '{"text": "killed by SIGSEGV"}'},
+            "killed by SIGSEGV",
+        ),
+        ({"died": "[[["}, "left no word"),
+        ({"died": '{"text": 3, "time": "x"}'}, "left no word"),
+    ],
+)
+def test_what_lies_beside_the_record_says_how_it_died(
+    beside: dict[str, str], reason: str, run: runs.Run, tmp_path: Path
+) -> None:
+    """And goes into the file that is saved, and out of it again."""
+    path = gone(run, **beside)
+    content = [m for m in list_of(path) if not isinstance(m, State)]
+    write(path.with_name("new"), content)
+    path.with_name("new").replace(path)
+    report = of(path, runs.read(run.connection_file))
+    assert reason in report.reason
+    assert report.native == (FAULT.strip() if "fault" in beside else "")
+    size = save(report, tmp_path / "saved.aplot")
+    assert size == (tmp_path / "saved.aplot").stat().st_size
+    again = of(tmp_path / "saved.aplot")
+    assert (again.state, again.reason, again.native) == (
+        report.state,
+        report.reason,
+        report.native,
+    )
+    told = list(Replay(tmp_path / "saved.aplot", once=True).messages())
+    assert any(isinstance(m, Frame) for m in told)
+
+
+def test_a_run_without_a_record(run: runs.Run, tmp_path: Path) -> None:
+    """What its other files say is told, and can be saved."""
+    run.record_file.unlink()
+    gone(run, died='{"text": "killed by SIGKILL"}')
+    report = examine(None, runs.read(run.connection_file))
+    assert report.reason == "killed by SIGKILL"
+    assert "none is kept" in report.text()
+    save(report, tmp_path / "x")
+    assert of(tmp_path / "x").reason == "killed by SIGKILL"
+
+
+def test_cut_at_any_byte(tmp_path: Path) -> None:
+    """The last whole frame, never an exception but for what holds no run."""
+    path = write(tmp_path / "x", story(3, state="failed", text="x"))
+    content = path.read_bytes()
+    cut = tmp_path / "cut"
+    seen = []
+    for size in range(0, len(content), 23):
+        cut.write_bytes(content[:size])
+        try:
+            report = of(cut)
+        except AsyncPlotError as error:
+            assert "holds no run" in str(error) and not seen
+            continue
+        assert report.text()
+        seen.append(report.kept[0].whole if report.kept else 0)
+    assert seen == sorted(seen) and set(seen) == {0, 1, 2, 3}
+
+
+def test_save_replaces_files_of_ours_only(tmp_path: Path) -> None:
+    """Nothing else is overwritten, and not what is to be saved."""
+    path = write(tmp_path / "x", story(2))
+    report = of(path)
+    (tmp_path / "thesis").write_text("years of work")
+    for target in (tmp_path / "thesis", path):
+        with pytest.raises(FileExistsError, match="name another"):
+            save(report, target)
+    write(tmp_path / "old", story(1))
+    save(report, tmp_path / "old")
+    assert of(tmp_path / "old").kept[0].whole == 2
+    assert (tmp_path / "thesis").read_text() == "years of work"
+
+
+def test_a_foreign_file_stays_foreign(tmp_path: Path, home: Path) -> None:
+    """Saving it is no way to become its writer."""
+
+    class Draws:
+        def draw(self) -> None: ...
+
+    said = [welcome(), code(Draws), frame(1, {1, 2}), end()]
+    path = write(tmp_path / "x", said)
+    (home / "seal.key").unlink()
+    report = of(path)
+    assert not report.own and "--trust" in report.text()
+    save(report, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == path.read_bytes()
+    assert not of(tmp_path / "copy").own
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["copy", "home", "x"]
+
+
+def test_counts_of_updates(tmp_path: Path) -> None:
+    """They are known from what was said last, not from the frames alone."""
+    stats = Stats("", 500, 3, 0, 0.001, 60.0, 0)
+    path = write(tmp_path / "x", [welcome(), code(), frame(7, at=1), stats])
+    report = of(path)
+    assert report.kept[0].updates == 500
+    assert report.seen == STARTED + 60
+    assert "update was called 500 times" in report.text()
+
+
+def test_a_program_reads_every_frame_of_a_recording(tmp_path: Path) -> None:
+    """In order, and then it ends."""
+    path = write(tmp_path / "run.aplot", story(5, names=("a", "b")))
+    frames = list(Client(path))
+    assert [(f.plotter, f.number) for f in frames][:3] == [("a", 1), ("b", 1), ("a", 2)]
+    assert len(frames) == 10 and frames[-1].args[0][0] == 0.25
+    assert [f.number for f in Client(str(path), plotter="b")] == [1, 2, 3, 4, 5]
+    assert Client(os.fspath(path)).run.name == "wave"
+
+
+def list_of(path: Path) -> list[Any]:
+    with records.Records(path, trust=True) as read:
+        return [read.read(entry) for entry in read.entries]
