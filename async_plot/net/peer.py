@@ -13,11 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..wire.connection import Connection
+from ..wire.framing import printable
 from ..wire.handshake import Dialled
+from ..wire.messages import Trouble
 from . import sockets
 from .snapshot import Snapshot
 
-__all__ = ["Peer", "Traffic", "Viewer"]
+__all__ = ["TEXT", "Peer", "Traffic", "Viewer"]
+
+TEXT = 8192  # characters of a viewer's text that are taken
+TROUBLES = 100  # different ones that a viewer may tell
 
 
 @dataclass(slots=True)
@@ -101,7 +106,7 @@ class Peer:
         self.near = sockets.is_near(sock)  # may be able to map a slot
         self.mapped: set[int] = set()  # slots that it has mapped
         self.scalars: dict[str, tuple[int, int]] = {}
-        self.troubles: set[str] = set()
+        self._troubles: set[str] = set()
         self.events = selectors.EVENT_READ
         self.view = ""
         self.connected = time.time()
@@ -122,6 +127,18 @@ class Peer:
             shown=self.shown,
             near=bool(self.mapped),
         )
+
+    def trouble(self, message: Trouble) -> str:
+        """What is to be said of something that failed in the viewer, the first time."""
+        if len(self._troubles) >= TROUBLES:
+            return ""  # before it costs anything to look at it
+        text = printable(message.text[:TEXT], keep="\n\t")
+        if text in self._troubles:
+            return ""
+        self._troubles.add(text)
+        which = printable(message.plotter[:100])
+        of = f" of plotter {which!r}" if which else ""
+        return f"frame {message.frame}{of}: {text}"
 
     def lacks(self, name: str, newest: Snapshot | None) -> bool:
         """Whether this viewer can take that snapshot of a plotter, and has it not."""

@@ -14,7 +14,6 @@ import selectors
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -35,11 +34,12 @@ from ..wire.messages import (
     Trouble,
 )
 from . import slots
-from .budget import Budget, due_at
+from .budget import Budget
 from .chronicle import Chronicle
 from .feed import Feed
+from .held import GRACE, Held
 from .keeper import Keeper
-from .peer import Peer, Viewer
+from .peer import TEXT, Peer, Viewer
 from .reception import Reception
 from .snapshot import Snapshot
 from .stall import StallAlarm
@@ -53,12 +53,8 @@ if TYPE_CHECKING:
 __all__ = ["Ending", "Publisher"]
 
 TICK = 0.5  # seconds between looks at deadlines, statistics and the viewer's process
-GRACE = 0.005  # seconds that a viewer waits for something fresher than what is held
 CREDIT = 2  # frames that one viewer may have asked for
 SCALARS_EVERY = 0.1  # seconds
-STATS_EVERY = 3.0  # seconds at most: a view knows by them that this process runs
-TEXT = 8192  # characters of a viewer's text that are taken
-TROUBLES = 100  # different ones that a viewer may tell
 FORSAKEN = 5000  # milliseconds after which feeds that are gone are the end
 HANDOVER = 10e-6  # seconds that the calculation loses when the GIL goes to and fro
 
@@ -86,22 +82,6 @@ class Ending:
     deadline: float
     last: list[Snapshot] = field(default_factory=list)
     remains: list[Feed] = field(default_factory=list)
-
-
-class _Held:
-    """The newest snapshot of one feed, and when the next one was asked for."""
-
-    def __init__(self, feed: Feed, now: float) -> None:
-        self.feed = feed
-        self.weak = weakref.ref(feed)  # while the thread waits
-        self.name = feed.feed_name
-        self.newest: Snapshot | None = None
-        self.asked = now
-        self.snapshots = 0
-        self.told = -1  # updates in the last statistics sent
-        self.told_at = now
-        self.slots: list[slots.Shared] = []
-        self.offered = 0  # bytes that slots were made for, or could not be
 
 
 class Publisher(threading.Thread):
@@ -166,7 +146,7 @@ class Publisher(threading.Thread):
         self._disk = keeper.disk
         self._tape = tape or Tape(None, keeper.disk)
         self._started_at = time.monotonic()
-        self._held = [_Held(feed, self._started_at) for feed in feeds]
+        self._held = [Held(feed, self._started_at) for feed in feeds]
         self._by_name = {held.name: held for held in self._held}
         self._scalars_at = 0.0
         self._behind = False  # some viewer was too busy for its scalars
@@ -175,7 +155,6 @@ class Publisher(threading.Thread):
         self.alarm = StallAlarm(stalled_after, self._started_at)
         self._aside = Aside()
         self._view_charged = 0.0
-        self._charged = {id(feed): feed.spent for feed in feeds}
         self._kernel_seen = 0.0
         self._gone = 0  # waits since the feeds were collected
         self._laid_out = 0  # slots made so far
@@ -247,7 +226,8 @@ class Publisher(threading.Thread):
         self.keeper.forked()
         self._tape.forked()
         self.reception.forked()
-        self._close_slots()
+        for held in self._held:
+            held.close()
         for bell in ("bell", "notice"):
             if hasattr(self, bell):
                 getattr(self, bell).close()
@@ -315,16 +295,12 @@ class Publisher(threading.Thread):
         collected, and ended by that.
         """
         for held in self._held:
-            del held.feed
+            held.let_go()
         try:
             ready = self.reception.select(timeout)
         finally:
-            gone = False
-            for held in self._held:
-                feed = held.weak()
-                gone = gone or feed is None
-                held.feed = feed or Feed(held.name, None, max(0, held.told))
-        if not gone:
+            there = [held.take_back() for held in self._held]
+        if all(there):
             return ready
         # What collects them tells the end right after, if no Ctrl-C came just then.
         self._gone += 1
@@ -348,19 +324,14 @@ class Publisher(threading.Thread):
                 until = min(until, recorded_at)
             else:
                 waiting = True
-            if not held.feed.due:
-                taken = held.newest.taken if held.newest else 0.0
-                free_at = self._budget.free_at(now, 0.0 if waiting else mean)
-                at = due_at(free_at, taken, waiting=waiting, watched=watched)
-                if now < at:
-                    until = min(until, at)
-                    continue
-                held.asked = now
-                held.feed.want()
-            if waiting and any(
-                p.lacks(held.name, held.newest) for p in self.reception.peers
+            until = min(
+                until,
+                held.ask(now, self._budget, mean, waiting=waiting, watched=watched),
+            )
+            if held.feed.due and any(
+                peer.lacks(held.name, held.newest) for peer in peers
             ):
-                until = min(until, max(now, held.asked + GRACE))
+                until = min(until, max(now, held.patient_until))
         return until
 
     def _plan(self, now: float) -> float:
@@ -373,9 +344,7 @@ class Publisher(threading.Thread):
     # -- frames ----------------------------------------------------------------
 
     def _free(self, snapshot: Snapshot) -> None:
-        held = self._by_name[snapshot.plotter]
-        if snapshot is not held.newest:
-            held.feed.recycle(snapshot)
+        self._by_name[snapshot.plotter].free(snapshot)
 
     def _deliver(self, now: float) -> None:
         """Take over what the feeds published; send it to whoever is ready."""
@@ -386,69 +355,45 @@ class Publisher(threading.Thread):
                 self._tape.offer(held.newest, now)
                 self._serve(held, held.newest, now)
 
-    def _collect(self, held: _Held) -> None:
+    def _collect(self, held: Held) -> None:
         """Keep the newest of a feed's snapshots, and tell its refusals."""
-        for snapshot in held.feed.drain():
-            held.snapshots += 1
-            previous = held.newest
-            # Two threads, or a signal handler inside a call, publish in any order.
-            if previous and snapshot.number < previous.number:
-                held.feed.recycle(snapshot)
-                continue
-            held.newest = snapshot
-            if previous is not None and not previous.users:
-                held.feed.recycle(previous)
-        for text in held.feed.drain_refusals():
+        for text in held.collect():
             self.chronicle.add_record(
                 Log(time.time(), logging.WARNING, "async_plot", text)
             )
             warn("%s", text)
 
-    def _serve(self, held: _Held, newest: Snapshot, now: float) -> None:
+    def _serve(self, held: Held, newest: Snapshot, now: float) -> None:
         """Send the newest snapshot of a feed to the viewers that are ready for it."""
         name = held.name
         lacking = [peer for peer in self.reception.peers if peer.lacks(name, newest)]
         if not lacking:
             return
-        # Nothing fresher can be had: the calculation has not answered for a while,
-        # or may not be asked.
-        best = (held.feed.due and now - held.asked >= GRACE) or (
-            self._budget.free_at(now) > now + GRACE
-        )
-        if newest.size > max(held.offered, slots.LEAST) and any(
-            peer.near for peer in lacking
-        ):
-            self._lay_out(held, newest.size)
+        if held.outgrown and any(peer.near for peer in lacking):
+            self._lay_out(held)
+        best = held.is_best(now, self._budget)
         for peer in lacking:
             if best or newest.taken >= peer.ready[name] - GRACE:
                 self.reception.send_frame(peer, newest, now)
 
-    def _lay_out(self, held: _Held, size: int) -> None:
+    def _lay_out(self, held: Held) -> None:
         """Have the next frames of a feed in slots, for the viewers near by."""
-        held.offered = size
         if slots.switched_off():
             return
-        cpu = time.thread_time()
         try:
-            made = slots.make(1 + self._laid_out, size)
+            void, seconds = held.lay_out(1 + self._laid_out)
         except OSError as error:
             if not self._slotless:
                 self._slotless = True
                 warn("frames go through sockets, without shared memory: %s", error)
             return
-        finally:
-            # Reserving and touching memory runs beside the calculation.
-            self.reception.traffic.kernel_time += time.thread_time() - cpu
-        self._laid_out += len(made)
-        held.offered = made[0].capacity
-        void, held.slots = held.slots, made
-        held.feed.adopt(made)
-        for each in void:
-            each.close()
+        # It ran beside the calculation.
+        self.reception.traffic.kernel_time += seconds
+        self._laid_out += len(held.slots)
         for peer in self.reception.proven():
             peer.mapped.difference_update(each.number for each in void)
             self._announce(peer, void)
-            self._announce(peer, made)
+            self._announce(peer, held.slots)
 
     def _announce(self, peer: Peer, some: list[slots.Shared]) -> None:
         if peer.near:
@@ -487,19 +432,9 @@ class Publisher(threading.Thread):
             self.opened = True
             self.notice.ring()
         elif isinstance(message, Trouble):
-            if len(peer.troubles) >= TROUBLES:
-                return  # before it costs anything to look at it
-            text = printable(message.text[:TEXT], keep="\n\t")
-            if text not in peer.troubles:
-                peer.troubles.add(text)
-                which = printable(message.plotter[:100])
-                warn(
-                    "viewer at %s, frame %d%s: %s",
-                    peer.address,
-                    message.frame,
-                    f" of plotter {which!r}" if which else "",
-                    text,
-                )
+            text = peer.trouble(message)
+            if text:
+                warn("viewer at %s, %s", peer.address, text)
         elif isinstance(message, Goodbye):
             self.reception.drop(peer, f"it left: {message.reason[:80]!r}")
 
@@ -511,8 +446,7 @@ class Publisher(threading.Thread):
         if self._behind:
             self._share_scalars(now)
         for held in self._held:
-            if held.feed.updates != held.told or now >= held.told_at + STATS_EVERY:
-                held.told, held.told_at = held.feed.updates, now
+            if held.has_news(now):
                 self._tell(self._stats(held, now), now)
         self._watch(now)
         if not self.process_ended:
@@ -548,16 +482,9 @@ class Publisher(threading.Thread):
             text = "no sign of life for %.0f s: the calculation is %s"
             self._aside.warn(text, told.seconds, told.text[:TEXT].rstrip())
 
-    def _stats(self, held: _Held, now: float) -> Stats:
-        return Stats(
-            plotter=held.name,
-            updates=held.feed.updates,
-            snapshots=held.snapshots,
-            refused=held.feed.refused,
-            overhead=self.overhead,
-            elapsed=now - self._started_at,
-            viewers=len(self.viewers()),
-        )
+    def _stats(self, held: Held, now: float) -> Stats:
+        elapsed = now - self._started_at
+        return held.stats(self.overhead, elapsed, len(self.viewers()))
 
     def _share_logs(self, now: float) -> None:
         for record in self.chronicle.new_records():
@@ -590,9 +517,7 @@ class Publisher(threading.Thread):
         cost += shown - self._view_charged
         self._view_charged = shown
         for held in self._held:
-            spent = held.feed.spent
-            cost += spent - self._charged[id(held.feed)]
-            self._charged[id(held.feed)] = spent
+            cost += held.cost()
         self._budget.spend(cost, now)
 
     # -- the end ---------------------------------------------------------------
@@ -660,18 +585,13 @@ class Publisher(threading.Thread):
             stats = [self._stats(held, now) for held in self._held]
             self.keeper.keep(self._remembered(), frames, stats)
 
-    def _close_slots(self) -> None:
-        for held in self._held:
-            for each in held.slots:
-                each.close()
-
     def _shut(self) -> None:
         if not self.discarded:
             for held in self._held:
                 held.feed.silence()
         self.reception.close()
-        self._close_slots()
         for held in self._held:
+            held.close()
             held.newest = None
         self.bell.close()
         self.keeper.close()

@@ -14,6 +14,7 @@ import pytest
 
 from async_plot.errors import ProtocolError
 from async_plot.net import publisher
+from async_plot.net.peer import TEXT, TROUBLES
 from async_plot.wire import framing
 from async_plot.wire.messages import (
     FROM_CALCULATION,
@@ -202,8 +203,8 @@ def test_flood_of_trouble_is_told_a_hundred_times(caplog):
         eventually(lambda: "seen" in [v.view for v in calculation.server.viewers])
         calculation.serves()
     told = [r.getMessage() for r in caplog.records if "viewer at" in r.getMessage()]
-    assert 0 < len(told) <= publisher.TROUBLES == 100
-    assert max(map(len, told)) <= publisher.TEXT + 200
+    assert 0 < len(told) <= TROUBLES == 100
+    assert max(map(len, told)) <= TEXT + 200
 
 
 def test_unknown_plotters_are_cut():

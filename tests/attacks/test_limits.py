@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from async_plot.net import publisher, reception, snapshot
+from async_plot.net import peer, publisher, reception, snapshot
 from async_plot.wire import codec, framing, handshake, outbox
 
 from ..helpers import ROOT
@@ -32,8 +32,8 @@ def test_limits_stand_in_the_protocols_document():
         r"cut after (\d+) s": reception.STALL,
         r"nested at most (\d+) deep": codec._DEPTH,
         r"a payload of (\d+) KiB": codec._BIG >> 10,
-        r"of one viewer (\d+) different texts": publisher.TROUBLES,
-        r"text`` str. (\d+) characters are taken": publisher.TEXT,
+        r"of one viewer (\d+) different texts": peer.TROUBLES,
+        r"text`` str. (\d+) characters are taken": peer.TEXT,
     }.items():
         found = re.search(words, text)
         assert found, words

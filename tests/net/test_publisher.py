@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from async_plot.net import publisher, reception, sockets
+from async_plot.net import held, publisher, reception, sockets
 from async_plot.net.budget import Budget
 from async_plot.net.disk import Disk
 from async_plot.net.feed import Feed
@@ -353,7 +353,7 @@ def test_it_says_that_it_lives_while_nothing_happens(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Statistics that tell nothing new, for viewers to know by."""
-    monkeypatch.setattr(publisher, "STATS_EVERY", 0.1)
+    monkeypatch.setattr(held, "STATS_EVERY", 0.1)
     with Dialled(run.address) as viewer:
         viewer.expect(Stats, 4)
 
