@@ -15,11 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from async_plot.net import surroundings
+from async_plot.net import session, surroundings
 
 from .helpers import AMPLE, Deadline, processes
 from .ssh import answering, fake  # noqa: F401 - fixtures
 
+EXIT_DELAY = 6.0  # seconds
 LEAK_WAIT = 30.0  # seconds that something may take to go away after a test
 
 _CLEARED = (
@@ -82,6 +83,15 @@ def home(
             process.kill()
     if said:
         pytest.fail("processes left behind: " + "; ".join(said))
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ends take longer than promised, on a machine that stands still now and then.
+
+    What a run says last is on disk when its server has been closed, then too.
+    """
+    monkeypatch.setattr(session, "EXIT_DELAY", EXIT_DELAY)
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Seconds after which a step hangs. It costs nothing where things work, and a machine
 # that is shared may stand still for some seconds at any moment.
-AMPLE = 60.0
+AMPLE = 120.0
 
 T = TypeVar("T")
 

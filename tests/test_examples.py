@@ -108,7 +108,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in changed.items():
             patch.setenv(name, value)
-        NotebookClient(book, timeout=120, kernel_name="python3").execute()
+        NotebookClient(book, timeout=AMPLE, kernel_name="python3").execute()
     return book
 
 

@@ -17,7 +17,7 @@ from jupyter_client.manager import KernelManager
 from async_plot.net.inline import MAGIC
 from async_plot.wire.messages import Picture, Words
 
-from .helpers import ROOT, Deadline, eventually
+from .helpers import AMPLE, ROOT, Deadline, eventually
 from .net.kernels import PNG
 from .wire.samples import stream
 
@@ -79,7 +79,7 @@ class Kernel:
         )
         self.client = self.manager.blocking_client()
         self.client.start_channels(hb=False)
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=AMPLE)
         self.pid: int = self.manager.provisioner.pid  # type: ignore[union-attr]
 
     def close(self) -> None:
@@ -185,7 +185,7 @@ def no_renderer_stays(kernel: Kernel) -> Iterator[None]:
     """Whatever a cell started has ended with its run."""
     yield
     if psutil.pid_exists(kernel.pid):
-        eventually(lambda: not kernel.renderers(), 60, what="the end of the renderers")
+        eventually(lambda: not kernel.renderers(), what="the end of the renderers")
 
 
 def test_figures_are_in_the_cell_and_renewed_in_place(kernel: Kernel) -> None:
@@ -340,4 +340,4 @@ def test_the_death_of_the_kernel_ends_the_renderer(kernel: Kernel) -> None:
     cell.listen(lambda: "drawing frame" in cell.strip)
     (renderer,) = kernel.renderers()
     os.kill(kernel.pid, signal.SIGKILL)
-    eventually(lambda: not psutil.pid_exists(renderer.pid), 60)
+    eventually(lambda: not psutil.pid_exists(renderer.pid))

@@ -27,7 +27,7 @@ from async_plot.wire.connection import Connection, Phase
 from async_plot.wire.handshake import Dialling
 from async_plot.wire.messages import Right, Role
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 from .support import Calculation, Relay, Squatter, cut, dial, run_at
 
 
@@ -93,7 +93,7 @@ STRANGERS = {
 def test_who_speaks_no_tls_hears_nothing(calculation):
     """No hello, no nonce: at most a word of TLS, and the calculation never sees it."""
     for name, said in STRANGERS.items():
-        with socket.create_connection(calculation.remote, 10) as sock:
+        with socket.create_connection(calculation.remote, AMPLE) as sock:
             with suppress(ConnectionError):
                 sock.sendall(said)
                 if not said:
@@ -108,7 +108,7 @@ def test_older_tls_is_refused(calculation):
     context = tls.dialling()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with socket.create_connection(calculation.remote, 10) as sock:
+    with socket.create_connection(calculation.remote, AMPLE) as sock:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             context.wrap_socket(sock)
     assert calculation.peers == []
@@ -121,7 +121,9 @@ def test_many_strangers_keep_nobody_out(calculation):
     hello = half.data_to_send()
     with ExitStack() as stack:
         for number in range(200):
-            sock = stack.enter_context(socket.create_connection(calculation.remote, 10))
+            sock = stack.enter_context(
+                socket.create_connection(calculation.remote, AMPLE)
+            )
             sock.sendall((b"", hello[:6], hello[:-1], hello)[number % 4])
         calculation.is_seen_from_afar()
         calculation.forgets()
@@ -130,7 +132,7 @@ def test_many_strangers_keep_nobody_out(calculation):
 def test_tls_without_the_key_gets_no_further_than_the_door(calculation):
     """Anybody can do the handshake of TLS; the proof comes after it."""
     fingerprint = calculation.run.fingerprint
-    with socket.create_connection(calculation.remote, 10) as sock:
+    with socket.create_connection(calculation.remote, AMPLE) as sock:
         channel = TlsChannel(sock)
         channel.shake(fingerprint, time.monotonic() + 10)
         machine = Connection(
@@ -138,7 +140,7 @@ def test_tls_without_the_key_gets_no_further_than_the_door(calculation):
                 bytes(32), Role.VIEWER, Right.LOOK, binding=bytes.fromhex(fingerprint)
             )
         )
-        channel.settimeout(10)
+        channel.settimeout(AMPLE)
         with pytest.raises(AuthenticationError):
             while machine.phase is Phase.PROVING:
                 count = channel.recv_into(machine.get_buffer())
@@ -157,7 +159,7 @@ def test_a_proof_given_without_tls_is_none_with_it(calculation):
     with dial(calculation) as sock:
         channel = TlsChannel(sock)
         channel.shake(calculation.run.fingerprint, time.monotonic() + 10)
-        channel.settimeout(10)
+        channel.settimeout(AMPLE)
         memory = memoryview(bytearray(200))
         count = channel.recv_into(memory)
         proof, _ = Dialling(key, Role.VIEWER, Right.LOOK).receive(bytes(memory[:count]))
@@ -264,7 +266,7 @@ def test_beyond_loopback_there_is_no_way_without_tls(monkeypatch):
     with Server(view=None, host="0.0.0.0") as server:
         run = runs.read(server.connection_file)
         assert run.address[0] == "127.0.0.1" and run.remote[1] != run.address[1]
-        with socket.create_connection(("127.0.0.1", run.remote[1]), 10) as sock:
+        with socket.create_connection(("127.0.0.1", run.remote[1]), AMPLE) as sock:
             sock.settimeout(0.2)
             with pytest.raises(TimeoutError):  # it does not say hello
                 sock.recv(1)

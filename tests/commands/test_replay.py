@@ -15,7 +15,7 @@ from PIL import Image
 
 from async_plot import cli
 
-from ..helpers import eventually, start_script
+from ..helpers import AMPLE, eventually, start_script
 from ..recordings import story, write
 from ..views.conftest import BLUE, Screen, near
 
@@ -84,7 +84,7 @@ def shown(
         view = Shown(screen, said)
         yield view
         screen.close(view.window)
-        assert viewer.wait(30) == 0
+        assert viewer.wait(AMPLE) == 0
 
 
 @pytest.mark.parametrize("backend", ["QtAgg", "TkAgg"])

@@ -15,7 +15,7 @@ import pytest
 from async_plot import Server, cli
 from async_plot.net import runs
 
-from ..helpers import ROOT, eventually
+from ..helpers import AMPLE, ROOT, eventually
 from ..ssh import FakeSsh, told
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -48,7 +48,7 @@ def test_a_far_run_is_drawn_until_its_end(
             server.update([1.0, 2.0])
             eventually(lambda: any(v.shown == 2 for v in server.viewers))
             server.close()
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=AMPLE)
     assert process.returncode == 0 and not err
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "connection lost (ssh to me@far ended" in out
@@ -72,7 +72,7 @@ def test_a_signal_ends_ssh_as_well(
                 eventually(lambda: any(v.shown for v in server.viewers))
             eventually(lambda: fake.calls)
             process.send_signal(number)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=AMPLE)
             assert "Traceback" not in err
             assert process.returncode in (130, -number, 0)
         for call, _, _ in fake.calls:

@@ -16,7 +16,7 @@ from matplotlib.image import imread
 
 from async_plot import Plotter, Server, cli
 
-from ..helpers import ROOT, eventually
+from ..helpers import AMPLE, ROOT, eventually
 from ..views.conftest import ALARM, PILLS, Screen
 
 RED, LIME, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -111,11 +111,11 @@ def test_a_second_window_has_its_own_class_rate_and_title(
             eventually(lambda: min(gained()) >= 3)
             assert gained()[1] <= 2 * (time.monotonic() - begun) + 2
             screen.close(second)
-            assert other.wait(10) == 0
+            assert other.wait(AMPLE) == 0
             said = other.stdout.read()
             assert "marks.py line 8: ZeroDivisionError" in said
         screen.close(first)
-        assert plain.wait(10) == 0
+        assert plain.wait(AMPLE) == 0
         server.update(y)
 
 

@@ -23,6 +23,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+from ..helpers import AMPLE
+
 __all__ = ["Network", "StandIn", "make"]
 
 _TUNSETIFF, _TUN, _NO_PI = 0x400454CA, 0x0001, 0x1000
@@ -77,7 +79,7 @@ class Network(_Line):
     def close(self) -> None:
         self._over = True
         if self._thread.ident is not None:
-            self._thread.join(10)
+            self._thread.join(AMPLE)
         for device in self._devices:
             os.close(device)
         for name in self._spaces.values():
@@ -149,7 +151,7 @@ class StandIn(_Line):
 
     def close(self) -> None:
         self._over = True
-        self._thread.join(10)
+        self._thread.join(AMPLE)
         self._listener.close()
 
     def _carry(self) -> None:
@@ -171,7 +173,7 @@ class StandIn(_Line):
                 if sock is self._listener:
                     near, _ = sock.accept()
                     try:
-                        far = socket.create_connection(self.target, 10)
+                        far = socket.create_connection(self.target, AMPLE)
                     except OSError:  # the calculation has ended
                         near.close()
                         continue

@@ -14,7 +14,7 @@ import async_plot.options
 from async_plot import Client, Server
 from async_plot.cli import main
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 from .support import ProcessViewer
 
 
@@ -51,7 +51,7 @@ def test_many_runs_leave_nothing():
             server.update(1)
             gates.append(server._session.gate._process)
     for gate in gates:
-        assert gate.wait(10) == 0
+        assert gate.wait(AMPLE) == 0
     assert process.num_fds() <= before
 
 
@@ -72,7 +72,7 @@ def test_a_frozen_far_viewer_delays_no_end():
             messages.close()
     finally:
         gate.kill()
-        gate.wait(10)
+        gate.wait(AMPLE)
 
 
 def test_the_command_line_says_where_host_helps(capsys, tmp_path):

@@ -23,7 +23,7 @@ import pytest
 
 import async_plot
 from async_plot.client import Client
-from async_plot.net import files
+from async_plot.net import files, session
 from async_plot.server import Server
 from async_plot.wire.messages import State
 
@@ -45,13 +45,23 @@ from async_plot.net import session
 from async_plot.server import Server
 
 raised = caught = rounds = 0
+place = []
 
 def handler(number, frame):
     global raised
     raised += 1
+    place.clear()
+    while frame is not None:
+        place.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+        frame = frame.f_back
     raise KeyboardInterrupt
 
+def tell(number, frame):
+    sys.stderr.write(f"{raised} raised, {caught} caught, the last in {place}\\n")
+    os._exit(1)
+
 signal.signal(signal.SIGINT, handler)
+signal.signal(signal.SIGUSR1, tell)
 
 def repeat(attempt, count):
     global caught, rounds
@@ -156,7 +166,10 @@ def interrupt(
     def expect(wanted: bytes) -> None:
         while True:
             ready, _, _ = select.select([output], [], [], AMPLE)
-            assert ready, f"no {wanted!r} after {sent} interrupts"
+            if not ready:
+                process.send_signal(signal.SIGUSR1)  # it says what it has seen
+                _, err = process.communicate(timeout=AMPLE)
+                raise AssertionError(f"no {wanted!r} after {sent} interrupts: {err}")
             said = os.read(output, 1)
             if not said:
                 _, err = process.communicate(timeout=AMPLE)
@@ -452,6 +465,13 @@ _DROPPED = [
 ]
 
 
+@pytest.fixture
+def _promptly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that is broken off before its thread began waits for it in vain."""
+    monkeypatch.setattr(session, "EXIT_DELAY", 0.4)
+
+
+@pytest.mark.usefixtures("_promptly")
 @pytest.mark.parametrize("broken", [broken_starts, broken_ends], ids=["start", "close"])
 class TestBrokenOff:
     pytestmark = _DROPPED

@@ -18,7 +18,7 @@ from async_plot import Client, Server
 from async_plot.net import reception, sockets
 from async_plot.wire.messages import Frame, Log, RunState, State, Welcome
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 from . import network
 from .support import Messages
 
@@ -56,7 +56,7 @@ class Run:
 
     def stop(self) -> None:
         self._over.set()
-        self._thread.join(10)
+        self._thread.join(AMPLE)
         self.server.close()
 
     def __exit__(self, *_: object) -> None:
@@ -64,7 +64,7 @@ class Run:
         # It may linger for a viewer that cannot be reached.
         if self.gate.poll() is None:
             self.gate.kill()
-            self.gate.wait(10)
+            self.gate.wait(AMPLE)
 
     def _calculate(self) -> None:
         while not self._over.wait(0.01):
@@ -85,7 +85,7 @@ def test_a_far_viewer_gets_two_frames_in_each_journey(line):
     """With one credit, no two frames could come within the time of a journey."""
     line.delay = 0.1
     with Run(line) as run, FarMessages(run.server, line) as far:
-        eventually(lambda: len(far.of(Frame)) > 8, 30)
+        eventually(lambda: len(far.of(Frame)) > 8)
         assert far.client._credit == 2
         came = [at for at, m in zip(far.times, far.frames) if isinstance(m, Frame)]
         assert min(b - a for a, b in itertools.pairwise(came)) < line.delay
@@ -103,16 +103,16 @@ def test_a_lossy_line_loses_no_word(line):
         handler = run.server.handler()
         logger.addHandler(handler)
         try:
-            eventually(lambda: far.of(Frame), 30)
+            eventually(lambda: far.of(Frame))
             for number in range(100):
                 logger.warning("%d", number)
                 time.sleep(0.002)
-            eventually(lambda: len(far.of(Log)) == 100, 30)
+            eventually(lambda: len(far.of(Log)) == 100)
         finally:
             logger.removeHandler(handler)
         assert [log.text for log in far.of(Log)] == [str(n) for n in range(100)]
         run.stop()
-        far.join(30)
+        far.join(AMPLE)
         assert far.of(State)[-1].state == "finished"
         assert far.of(Frame)[-1].number == run.server.stats.updates
 
@@ -122,16 +122,16 @@ def test_a_cut_is_noticed_and_mended(line, monkeypatch):
     # A tenth of the real limits, at the viewer's end; the real ones are slow.
     monkeypatch.setattr(sockets, "_UNACKNOWLEDGED", 1400)
     with Run(line) as run, FarMessages(run.server, line) as far:
-        eventually(lambda: len(far.of(Frame)) > 3, 30)
+        eventually(lambda: len(far.of(Frame)) > 3)
         line.down = True
         eventually(lambda: far.lost, 20)
         assert "connecting again" in far.lost[0].text
         updates = run.server.stats.updates
         eventually(lambda: run.server.stats.updates > updates + 10)
         line.down = False
-        eventually(lambda: len(far.of(Welcome)) == 2, 30)
+        eventually(lambda: len(far.of(Welcome)) == 2)
         frames = len(far.of(Frame))
-        eventually(lambda: len(far.of(Frame)) > frames + 3, 30)
+        eventually(lambda: len(far.of(Frame)) > frames + 3)
         assert far.of(Frame)[-1].number > updates
         assert run.worst < 1.0
 
@@ -141,9 +141,9 @@ def test_a_thin_line_is_no_frozen_viewer(line, monkeypatch):
     monkeypatch.setattr(reception, "STALL", 1.0)
     line.rate = 5e6
     with Run(line, size=1 << 20) as run, FarMessages(run.server, line) as far:
-        eventually(lambda: len(far.of(Frame)) >= 1, 60)
+        eventually(lambda: len(far.of(Frame)) >= 1)
         before = len(far.frames)
-        eventually(lambda: len(far.frames) > before, 60)
+        eventually(lambda: len(far.frames) > before)
         assert not far.lost
         assert len(run.server.viewers) == 1
         line.rate = 0.0
@@ -167,7 +167,7 @@ def test_a_machine_that_vanishes_is_noticed_at_both_ends(line):
     line.delay = 0.01
     process = psutil.Process(os.getpid())
     with Run(line, size=1 << 17) as run, FarMessages(run.server, line) as far:
-        eventually(lambda: len(far.of(Frame)) > 3, 30)
+        eventually(lambda: len(far.of(Frame)) > 3)
         rss = process.memory_info().rss
         began = time.monotonic()
         line.down = True
@@ -181,6 +181,6 @@ def test_a_machine_that_vanishes_is_noticed_at_both_ends(line):
             time.sleep(0.1)
         line.down = False
         frames = len(far.of(Frame))
-        eventually(lambda: len(far.of(Frame)) > frames + 3, 30)
+        eventually(lambda: len(far.of(Frame)) > frames + 3)
         assert len(far.of(Welcome)) == 2
         print(f"noticed by the viewer in {viewer_took:.1f} s, by both in {took:.1f} s")

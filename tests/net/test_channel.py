@@ -15,6 +15,8 @@ from async_plot.errors import AuthenticationError, ClosedError, HandshakeError
 from async_plot.net import channel, sockets, tls
 from async_plot.net.channel import TlsChannel
 
+from ..helpers import AMPLE
+
 
 class Far:
     """The other end of a channel: it listens, and echoes what it reads."""
@@ -50,7 +52,7 @@ class Far:
 
     def close(self) -> None:
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(AMPLE)
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def test_one_thread_receives_while_another_sends(far):
     data = os.urandom(1 << 20)
     link = channel.dial(far.address, 5, far.fingerprint)
     assert isinstance(link, TlsChannel)
-    link.settimeout(10)
+    link.settimeout(AMPLE)
 
     def send() -> None:
         for start in range(0, len(data), 10_000):
@@ -120,7 +122,7 @@ def test_what_speaks_no_tls_is_told_apart(tmp_path):
             thread.start()
             with pytest.raises(error):
                 channel.dial(listener.getsockname(), 5, "00" * 32)
-            thread.join(10)
+            thread.join(AMPLE)
 
 
 def test_a_silent_end_is_left_in_time():

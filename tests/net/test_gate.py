@@ -14,13 +14,13 @@ import pytest
 from async_plot.net import channel, launch, sockets
 from async_plot.net.gate import Gate
 
-from ..helpers import eventually, start_script
+from ..helpers import AMPLE, eventually, start_script
 
 
 @pytest.fixture
 def target() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
+        listener.settimeout(AMPLE)
         yield listener
 
 
@@ -32,7 +32,7 @@ def gate(target: socket.socket) -> Iterator[Gate]:
     process = gate._process
     gate.close()
     if process is not None:
-        process.wait(20)
+        process.wait(AMPLE)
 
 
 def test_it_tells_where_connections_come_from_and_what_binds_them(gate, target):
@@ -99,7 +99,7 @@ def test_closing_ends_it_by_itself(gate):
     process = gate._process
     gate.close()
     gate.close()
-    assert process.wait(20) == 0
+    assert process.wait(AMPLE) == 0
 
 
 def test_no_secret_is_on_its_command_line(gate):
@@ -126,7 +126,7 @@ if __name__ == "__main__":
 """
     with start_script(source) as script:
         gate, child = map(int, script.stdout.readline().split())
-        script.wait(10)
-        eventually(lambda: not psutil.pid_exists(gate), 20)
+        script.wait(AMPLE)
+        eventually(lambda: not psutil.pid_exists(gate))
         assert psutil.pid_exists(child)
         os.kill(child, signal.SIGKILL)

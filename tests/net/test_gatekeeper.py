@@ -16,7 +16,7 @@ import pytest
 from async_plot.net import channel, gatekeeper, sockets, tls
 from async_plot.net.gatekeeper import Gatekeeper
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 
 
 class Gate:
@@ -27,9 +27,9 @@ class Gate:
         self.listener = sockets.listen("127.0.0.1", 0)
         self.address = self.listener.getsockname()
         self.target = socket.create_server(("127.0.0.1", 0))
-        self.target.settimeout(10)
+        self.target.settimeout(AMPLE)
         self.control, self._far = socket.socketpair()
-        self.control.settimeout(10)
+        self.control.settimeout(AMPLE)
         self.keeper = Gatekeeper(
             self.listener,
             tls.accepting(certificate, directory),
@@ -46,7 +46,7 @@ class Gate:
         """Both ends of a connection through it."""
         far = self.dial()
         near, address = self.target.accept()
-        near.settimeout(10)
+        near.settimeout(AMPLE)
         port, host, _ = json.loads(self.control.recv(1000))
         assert (port, host) == (address[1], "127.0.0.1")
         return far, near
@@ -57,7 +57,7 @@ class Gate:
 
     def close(self) -> None:
         self.control.close()
-        self._thread.join(20)
+        self._thread.join(AMPLE)
         assert not self._thread.is_alive()
         self.keeper._selector.close()
         self._far.close()
@@ -146,7 +146,7 @@ def test_the_end_of_the_calculation_is_its_end(gate):
     with socket.create_connection(gate.address):
         eventually(lambda: gate.links == 1)
         gate.control.close()
-        gate._thread.join(20)
+        gate._thread.join(AMPLE)
         assert not gate._thread.is_alive()
 
 
@@ -166,7 +166,7 @@ def test_a_handshake_ends_in_time_and_within_its_bytes(gate, monkeypatch):
         near.sendall(b"hi")
         assert receive(far, 2) == b"hi"
         for sock in (silent, slow, long):
-            sock.settimeout(10)
+            sock.settimeout(AMPLE)
             with suppress(ConnectionError):
                 while sock.recv(1000):
                     pass
@@ -180,7 +180,7 @@ def test_of_too_many_strangers_the_oldest_goes(gate, monkeypatch):
     monkeypatch.setattr(gatekeeper, "MAX_SHAKING", 5)
     with ExitStack() as stack:
         strangers = [
-            stack.enter_context(socket.create_connection(gate.address, 10))
+            stack.enter_context(socket.create_connection(gate.address, AMPLE))
             for _ in range(8)
         ]
         far, near = gate.connect()
@@ -194,7 +194,7 @@ def test_a_calculation_that_does_not_answer_ends_that_connection(gate):
     """And the gate goes on."""
     gate.target.close()
     far = gate.dial()
-    far.settimeout(10)
+    far.settimeout(AMPLE)
     with suppress(ConnectionError):
         assert far.recv_into(memoryview(bytearray(10))) == 0
     far.close()

@@ -19,7 +19,7 @@ from async_plot.net.cell import Cell
 from async_plot.net.inline import MAGIC, Inline
 from async_plot.wire.messages import Message, Picture, Ready, Words
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 from ..wire.samples import stream
 from .kernels import PNG, Shell
 
@@ -80,7 +80,7 @@ def make(shell: Shell, tmp_path: Path) -> Iterator[Make]:
     yield make
     for view in made:
         view.stop()
-        view.join(20)
+        view.join(AMPLE)
         assert not view.is_alive()
     assert not inline._alive
 
@@ -110,7 +110,7 @@ def test_pictures_and_words_come_as_they_are_asked_for(
             for n in range(3)
         )
     )
-    view.join(20)
+    view.join(AMPLE)
     assert gone(view)
     assert len(shell.pictures) == 6
     assert len({each.display_id for each in shell.pictures}) == 2
@@ -126,7 +126,7 @@ def test_nothing_is_said_uncalled(make: Make, shell: Shell) -> None:
     view = make(
         f"write(MAGIC)\nfor _ in range(3): asked(); {say(picture(), words('n'))}"
     )
-    view.join(20)
+    view.join(AMPLE)
     assert time.monotonic() - began >= 2 * inline.PERIOD
     assert 3 * inline.SENDING <= view.spent < 1
 
@@ -190,7 +190,7 @@ def test_whoever_says_nonsense_is_ended(
     """The strip says why; the calculation goes on, and so does the kernel."""
     monkeypatch.setattr(inline, "BATCH", 1000)
     view = make(code + "\ntime.sleep(60)")
-    eventually(lambda: gone(view), 20)
+    eventually(lambda: gone(view))
     assert re.search(why, shell.strip), shell.strip
     assert "what cannot be shown" in shell.strip
     assert "the calculation goes on" in shell.strip
@@ -226,7 +226,7 @@ def test_the_last_picture_is_waited_for(make: Make, shell: Shell) -> None:
     view.last_word("finished", "", time.monotonic() + 20)
     assert shell.strip == "● end"
     assert shell.pictures
-    view.join(20)
+    view.join(AMPLE)
     assert shell.strip == "● end"
 
 

@@ -23,8 +23,8 @@ from ..helpers import AMPLE
 def connected(traffic: Traffic) -> Iterator[tuple[Peer, socket.socket]]:
     """A peer whose handshake is over, and the viewer's end of its socket."""
     with sockets.listen("127.0.0.1", 0) as listener:
-        viewer = sockets.dial(*listener.getsockname(), 5)
-        listener.settimeout(5)
+        viewer = sockets.dial(*listener.getsockname(), AMPLE)
+        listener.settimeout(AMPLE)
         sock, _ = listener.accept()
     sockets.prepare(sock)
     peer = Peer(sock, "here:1", bytes(32), traffic, 0.0)
@@ -95,7 +95,7 @@ def test_a_thin_line_is_no_frozen_viewer(pair: tuple[Peer, socket.socket]) -> No
     peer, viewer = pair
     big = snapshot(np.arange(1 << 22))
     peer.send_frame(big, 0.0)
-    viewer.settimeout(10)
+    viewer.settimeout(AMPLE)
     now, step = 0.0, 10.0
     for _ in range(5):  # fifty seconds in which nothing is sent, and something read
         now += step

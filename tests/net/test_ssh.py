@@ -18,7 +18,7 @@ from async_plot.net.ssh import MARK, Tunnel
 from async_plot.wire.messages import State, Welcome
 
 from ..faults.support import Messages, Watcher
-from ..helpers import eventually, start_script
+from ..helpers import AMPLE, eventually, start_script
 from ..ssh import FakeSsh, told
 
 # -- what ssh is told --------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_what_is_hopeless_is_given_up(fake: FakeSsh, answering: Any) -> None:
             eventually(lambda: server.viewers)
             fake.does("refuse")
             os.kill(fake.carrying, signal.SIGKILL)
-            messages.thread.join(10)
+            messages.thread.join(AMPLE)
             assert isinstance(messages.error, ClosedError)
             assert "Permission denied" in str(messages.error)
 

@@ -11,7 +11,7 @@ import pytest
 from async_plot.net import warning
 from async_plot.net.warning import Aside, warn
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually
 
 
 class Handler(logging.Handler):
@@ -57,7 +57,7 @@ def test_a_handler_that_hangs_is_not_waited_for(
     aside.warn("the second")
     handler.end.set()
     assert aside._thread is not None
-    aside._thread.join(10)
+    aside._thread.join(AMPLE)
     aside.warn("the third")
     eventually(lambda: handler.told == ["the first", "the third"])
 
@@ -69,5 +69,5 @@ def test_warnings_aside_are_seldom(handler: Handler) -> None:
     for _ in range(5):
         aside.warn("it stalls")
         assert aside._thread is not None
-        aside._thread.join(10)
+        aside._thread.join(AMPLE)
     assert handler.told == ["it stalls"]

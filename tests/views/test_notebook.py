@@ -124,7 +124,7 @@ def test_what_it_says_is_asked_for_and_its_pipes_are_its_own(
     pictures, _ = renderer.batch()
     with Image.open(io.BytesIO(pictures[0].buffers[0])) as image:
         assert image.width * image.height > notebook.PIXELS * 3
-    eventually(renderer.gone, 60)
+    eventually(renderer.gone)
     assert "exit status 0" in renderer.process.ended()
 
 
@@ -137,7 +137,7 @@ def test_the_end_of_the_kernel_is_its_end(
         renderers.append(renderer)
         assert renderer.batch()[1].texts[0] == "running"
         renderer.process.close_pipes()
-        eventually(renderer.gone, 60)
+        eventually(renderer.gone)
 
 
 def test_a_run_that_is_not_there(tmp_path: Path) -> None:
@@ -149,5 +149,5 @@ def test_a_run_that_is_not_there(tmp_path: Path) -> None:
         main=inline.MAIN,
         talks=True,
     )
-    assert "connection.json" in eventually(process.ended, 60)
+    assert "connection.json" in eventually(process.ended)
     process.close_pipes()
