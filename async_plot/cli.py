@@ -121,6 +121,19 @@ def parser() -> argparse.ArgumentParser:
         help="draw off-screen, and write the last frame when the run has ended",
     )
     view.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="write what is shown into a recording; only that where no window can open",
+    )
+    view.add_argument(
+        "--view",
+        choices=["auto", "window", "none"],
+        default="auto",
+        help="with --record: whether to open a window (default: where there is a "
+        "display)",
+    )
+    view.add_argument(
         "--movie",
         type=Path,
         metavar="FILE",

@@ -8,6 +8,7 @@ by then. Frames are read when they are wanted; knows no canvas and draws nothing
 from __future__ import annotations
 
 import bisect
+import functools
 import math
 import os
 import threading
@@ -142,7 +143,11 @@ class Replay:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = Path(path)
-        self.records = Records(path, trust=trust or private, private=private)
+        self._open = functools.partial(
+            Records, path, trust=trust or private, private=private
+        )
+        self.records = self._open()
+        self._inode = self._identity()
         self._once = once
         self._ending = ending
         self._clock = clock
@@ -469,12 +474,33 @@ class Replay:
         """Look whether a file that may grow has grown."""
         if self._growing and self._clock() >= self._look_at:
             self._look_at = self._clock() + LOOK_EVERY
-            self.records.refresh()
-            self._extend()
+            if self._identity() != self._inode:
+                self._open_again()
+            else:
+                self.records.refresh()
+                self._extend()
             self._growing = self._may_grow()
             if not self._growing and self._live:
                 self._stand(self._now())
                 self._playing = self._live = False
+
+    def _identity(self) -> int:
+        try:
+            return self.path.stat().st_ino
+        except OSError:  # removed meanwhile: what is open can still be read
+            return getattr(self, "_inode", 0)
+
+    def _open_again(self) -> None:
+        """Read the file anew: its writer has put a thinned one in its place."""
+        now = self._now()
+        self.records.close()
+        self.records, self._inode = self._open(), self._identity()
+        self._entries, self._frames, self._times = 0, [], []
+        self._of, self._whole_of, self._histories = {}, {}, {}
+        self._whole, self._last_state = 0, -1
+        self._extend()
+        self._stand(now)
+        self._told = len(self._times)  # all is told once more
 
     def _extend(self) -> None:
         """Take note of entries that have come."""

@@ -320,6 +320,23 @@ def test_a_file_that_grows_is_followed(tmp_path: Path, play: Play) -> None:
     assert not place.growing and not place.live
 
 
+def test_a_file_that_its_writer_has_thinned_is_read_anew(
+    tmp_path: Path, play: Play
+) -> None:
+    """Another file in its place: all is told once more, and the end followed."""
+    path = write(tmp_path / "x", story(8, state="", pid=os.getpid()))
+    replay, viewer, clock = play(path, at_end=True)
+    viewer.ask(8)
+    said = [m for m in story(9, pid=os.getpid()) if getattr(m, "number", 0) % 2 == 0]
+    said += [frame(9, at=8.0), end()]
+    write(tmp_path / "y", [welcome(pid=os.getpid()), *said[1:]]).replace(path)
+    clock.now += 1
+    replay.ready()
+    replay.follow(eventually(lambda: viewer.of(Jumped))[0].generation)
+    viewer.ask(9)
+    assert replay.place.count == 5
+
+
 def test_playing_catches_up_with_what_is_written(tmp_path: Path, play: Play) -> None:
     """At the end of a file that grows, playing becomes following."""
     path = write(tmp_path / "x", story(3, state="", pid=os.getpid()))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ..client import Client
+    from ..views.inbox import Inbox
     from ..views.reload import PlotterFile
 
 __all__ = ["plotter_files", "run"]
@@ -33,8 +34,12 @@ def run(options: argparse.Namespace) -> int:
         for name in ("movie", "speed", "size", "dpi", "trust"):
             if getattr(options, name):
                 raise Misuse(f"--{name} is for a recording; name its file")
-        if options.save is None:
+        if options.view == "none" and options.record is None:
+            raise Misuse("--view none is for --record FILE")
+        if options.save is None and not _alone(options):
             need_window("or draw into a file: --save FILE.png")
+    elif options.record is not None:
+        raise Misuse(f"--record is for a run; {options.run} is a recording")
     files = plotter_files(options.plotter)
     set_up_debug()
     if recorded:
@@ -110,18 +115,57 @@ def _show(
     client: Client, options: argparse.Namespace, files: dict[str, PlotterFile]
 ) -> int:
     rate = options.max_rate or RATE
+    if options.record is None:
+        return _drawn(client, options, files, rate, None)
+    from ..views.inbox import Inbox
+    from .record import Tap, record
+
+    tap = Tap(options.record, rate)
+    try:
+        inbox = Inbox(client, tap)
+        try:
+            if options.save is not None or not _alone(options):
+                return _drawn(client, options, files, rate, inbox)
+            record(client, inbox, rate)
+            return 0
+        finally:
+            inbox.close("recorded")
+    finally:
+        tap.close()
+
+
+def _alone(options: argparse.Namespace) -> bool:
+    """Whether a run is recorded and not drawn."""
+    from ..net import surroundings
+
+    if options.record is None or options.view == "window":
+        return False
+    windows = surroundings.display() and surroundings.toolkit()
+    return options.view == "none" or not windows
+
+
+def _drawn(
+    client: Client,
+    options: argparse.Namespace,
+    files: dict[str, PlotterFile],
+    rate: float,
+    inbox: Inbox | None,
+) -> int:
+    """Draw a run, off-screen or in a window; return the exit status."""
     if options.save is not None:
         from ..views import offscreen
 
         begun = time.time()
-        drawn = offscreen.run(client, files=files, save=options.save, max_rate=rate)
+        drawn = offscreen.run(
+            client, files=files, save=options.save, max_rate=rate, inbox=inbox
+        )
         if not drawn and not _written(options.save, begun):
             print("async-plot: the run left nothing to draw", file=sys.stderr)
             return NOT_FOUND
         return 0
     from ..views import window
 
-    return window.show(client, files=files, max_rate=rate)
+    return window.show(client, files=files, max_rate=rate, inbox=inbox)
 
 
 def _parsed(text: str) -> tuple[str, PlotterFile]:

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ class Inbox:
     ----------
     client : Client or Replay
         The run; this is its only reader from now on.
+    tap : callable, optional
+        Is given each message first, in the thread that receives; it raises nothing.
 
     Attributes
     ----------
@@ -78,8 +81,11 @@ class Inbox:
         Why, if it is not that the run has ended.
     """
 
-    def __init__(self, client: Client | Replay) -> None:
+    def __init__(
+        self, client: Client | Replay, tap: Callable[[Message], None] | None = None
+    ) -> None:
         self.client = client
+        self._tap = tap
         self.welcome: Welcome | None = None
         self.codes: dict[str, PlotterCode] = {}
         self.frames: dict[str, Frame] = {}
@@ -148,6 +154,8 @@ class Inbox:
     def _receive(self) -> None:
         try:
             for message in self.client.messages():
+                if self._tap is not None and not isinstance(message, Jumped):
+                    self._tap(message)
                 self._sort(message)
                 self._ring()
         except Exception as error:  # it is told by the view; a thread has no reader
