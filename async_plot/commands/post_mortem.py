@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_BAD = {RunState.FAILED.value, RunState.LOST.value}
+_BAD = {RunState.FAILED.value, RunState.LOST.value, "killed"}
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backend_bases import NavigationToolbar2
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -505,6 +506,28 @@ def test_going_back_its_own_windows_are_used_again() -> None:
     assert painter.figures == figures and len(plt.get_fignums()) == 2
     assert drawn(painter, 2) == "[2]"
     assert figures[1].axes[0].get_title() == "[2]"
+
+
+def test_going_back_a_zoom_stays() -> None:
+    """What its user looked at, and *home* leads to what the plotter made."""
+
+    painter = Painter("", plt.figure)
+    painter.make(Gathers)
+    figure: Any = painter.figures[0]
+    toolbar = NavigationToolbar2(figure.canvas)
+    figure.canvas.manager.toolbar = toolbar
+    drawn(painter, 1)
+    assert painter.rewind() is None
+    assert figure.axes[0].get_xlim() == (0, 1)
+    toolbar.push_current()
+    figure.axes[0].set_xlim(3, 4)
+    toolbar.push_current()
+    assert painter.rewind() is None
+    assert figure.axes[0].get_xlim() == (3, 4)
+    drawn(painter, 2)
+    assert figure.axes[0].get_xlim() == (3, 4)
+    toolbar.home()
+    assert figure.axes[0].get_xlim() == (0, 1)
 
 
 def test_a_plotter_that_can_rewind_is_kept() -> None:
