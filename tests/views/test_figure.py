@@ -510,7 +510,6 @@ def test_going_back_its_own_windows_are_used_again() -> None:
 
 def test_going_back_a_zoom_stays() -> None:
     """What its user looked at, and *home* leads to what the plotter made."""
-
     painter = Painter("", plt.figure)
     painter.make(Gathers)
     figure: Any = painter.figures[0]
