@@ -49,7 +49,8 @@ del socket.MSG_DONTWAIT
 socket.socket.sendmsg = property(lacks)
 for name in ("fork", "fchmod", "geteuid", "getuid", "nice", "register_at_fork",
              "O_NOFOLLOW", "O_NONBLOCK", "O_TMPFILE", "pwritev", "writev",
-             "posix_fallocate", "memfd_create", "statvfs", "killpg", "sched_getaffinity"):
+             "posix_fallocate", "memfd_create", "statvfs", "killpg",
+             "sched_getaffinity"):
     if hasattr(os, name):
         delattr(os, name)
 for name in ("SIGALRM", "setitimer", "pthread_kill", "SIGSTOP", "SIGCONT"):
