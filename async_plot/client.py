@@ -24,7 +24,7 @@ from .errors import (
     HandshakeError,
     RunNotFoundError,
 )
-from .net import channel, files, runs, sockets, surroundings
+from .net import channel, death, files, runs, sockets, surroundings
 from .net.records import Records, is_records
 from .net.slots import SlotReader
 from .wire import codec, framing, handshake, pickles
@@ -190,6 +190,7 @@ class Client:
             self._far()
         self._plotter = plotter
         self._lock = threading.Lock()  # of `_connection`'s outgoing side
+        self._witness: death.Witness | None = None  # who sees its process end
         self._sock: channel.Channel | None = None
         self._connection: Connection | None = None
         self._memory = _Memory()
@@ -242,40 +243,12 @@ class Client:
         if self._file is not None:
             yield from self._recorded(self._file)
             return
-        shortest, longest = RETRY if self._tunnel is None else self._tunnel.retry
-        pause = shortest
-        while not self._closed:
-            try:
-                self._connect()
-                if self._closed:  # meanwhile, when there was nothing to shut down
-                    return
-                pause = shortest
-                yield from self._receive()
-                return
-            except HandshakeError:
-                self._hang_up()
-                if self._renew():  # the run ended, and a stranger has its port
-                    raise
-            except (OSError, ClosedError) as reason:
-                error = self._explained(reason)
-                had_one = self._connection is not None
-                self._hang_up()
-                if self._closed or self._ended:
-                    return
-                if self.welcome is None and self._far() is not None:
-                    raise self._unreachable(error) from None
-                if self._is_gone(error):
-                    yield _lost("nothing listens where the run was: it has ended")
-                    return
-                if had_one and (self._tunnel is not None or self.run.alive):
-                    yield _lost(f"connection lost ({error}), connecting again")
-            finally:
-                self._hang_up()
-            if not self._renew():
-                yield from self._afterwards()
-                return
-            time.sleep(pause)
-            pause = min(2 * pause, longest)
+        try:
+            yield from self._follow()
+        finally:
+            if self._witness is not None:
+                self._witness.close()
+                self._witness = None
 
     def ready(self, plotter: str = "", shown: int = 0) -> None:
         """Ask for one more frame.
@@ -380,6 +353,42 @@ class Client:
             return None if run.host == files.hostname() else run.remote
         return _parted(self._host, run.remote[1])
 
+    def _follow(self) -> Generator[Message, None, None]:
+        shortest, longest = RETRY if self._tunnel is None else self._tunnel.retry
+        pause = shortest
+        while not self._closed:
+            try:
+                self._connect()
+                if self._closed:  # meanwhile, when there was nothing to shut down
+                    return
+                pause = shortest
+                yield from self._receive()
+                return
+            except HandshakeError:
+                self._hang_up()
+                if self._renew():  # the run ended, and a stranger has its port
+                    raise
+            except (OSError, ClosedError) as reason:
+                error = self._explained(reason)
+                had_one = self._connection is not None
+                self._hang_up()
+                if self._closed or self._ended:
+                    return
+                if self.welcome is None and self._far() is not None:
+                    raise self._unreachable(error) from None
+                if self._is_gone(error):
+                    yield _lost("nothing listens where the run was: it has ended")
+                    return
+                if had_one and (self._tunnel is not None or self.run.alive):
+                    yield _lost(f"connection lost ({error}), connecting again")
+            finally:
+                self._hang_up()
+            if not self._renew():
+                yield from self._afterwards()
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, longest)
+
     def _connect(self) -> None:
         """Dial, and prove the key both ways within the handshake's time."""
         run = self.run
@@ -420,6 +429,8 @@ class Client:
         self._lapped = 0
         with self._lock:
             self._connection = connection
+        if self._witness is None and far is None and self._tunnel is None:
+            self._witness = death.Witness(run)
 
     def _receive(self) -> Generator[Message, None, None]:
         """Messages of one connection; returns after the run's last word."""
@@ -568,8 +579,10 @@ class Client:
         ended = self.run.address is None and self.run.state != RunState.LOST.value
         if ended:  # though its record was not written
             yield State(self.run.state, "", time.time())
-        else:
-            yield _lost(f"process {self.run.pid} is gone and left no word")
+            return
+        witness = self._witness
+        seen = (witness and witness.testify()) or death.fate(self.run)
+        yield State(RunState.LOST.value, seen.reason, seen.time or time.time())
 
 
 def _parted(text: str, port: int) -> tuple[str, int]:

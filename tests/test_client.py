@@ -19,7 +19,7 @@ import pytest
 from async_plot import client as clients
 from async_plot.client import Client, decode_frame
 from async_plot.errors import HandshakeError, ProtocolError, RunNotFoundError
-from async_plot.net import runs
+from async_plot.net import death, runs
 from async_plot.server import Server
 from async_plot.wire.messages import Frame, Log, State, Welcome
 
@@ -320,7 +320,7 @@ with Server(view=None) as server:
             assert [frame.args for frame in watcher.frames] == [("last",)]
             state = messages.of(State)[-1]
             assert state.state == "lost"
-            assert state.text == f"process {process.pid} is gone and left no word"
+            assert state.text in ("killed by SIGKILL", death.UNSEEN)
         assert [s.state for s in Client(path).messages() if isinstance(s, State)] == [
             "lost"
         ]

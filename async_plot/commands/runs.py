@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..net import files, runs
+from ..net import death, files, runs
 from ..wire.framing import printable
 from . import ENDED_SHOWN
 
@@ -61,8 +61,8 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def state_of(run: Run) -> str:
-    """State as it is: a run whose process is gone without a word is lost."""
-    return "lost" if run.address is not None and not run.alive else run.state
+    """State as it is: a run whose process is gone without a word was killed or lost."""
+    return death.fate(run).state
 
 
 def age(seconds: float) -> str:
@@ -79,10 +79,12 @@ def age(seconds: float) -> str:
 
 def _described(run: Run) -> dict[str, Any]:
     """What programs are told of a run. Its key is not among it."""
+    fate = death.fate(run)
     return {
         "name": run.name,
         "run": run.run,
-        "state": state_of(run),
+        "state": fate.state,
+        "reason": fate.reason,
         "pid": run.pid,
         "host": run.host,
         "python": run.python,

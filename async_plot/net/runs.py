@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import RunNotFoundError
+from ..errors import AsyncPlotError, RunNotFoundError
 from ..wire.handshake import KEY_BYTES, Key
-from ..wire.messages import Message
+from ..wire.messages import Message, State
 from . import files
 from .files import home, hostname, private_directory
 from .records import Records
@@ -33,7 +33,9 @@ __all__ = [
     "create",
     "end",
     "find",
+    "last_word",
     "list_runs",
+    "oom_kills",
     "read",
     "read_record",
     "recorded",
@@ -68,6 +70,11 @@ class Run:
         Where other machines reach it by TLS, if they may.
     fingerprint : str or None
         SHA-256 of the certificate that they must find there, in hexadecimal.
+    memory : str
+        File that counts what the kernel killed for lack of memory in the run's
+        control group; empty if there is none.
+    oom_kills : int or None
+        What it said at the start.
     """
 
     run: str
@@ -83,6 +90,8 @@ class Run:
     directory: Path
     remote: tuple[str, int] | None = None
     fingerprint: str | None = None
+    memory: str = ""
+    oom_kills: int | None = None
 
     @property
     def connection_file(self) -> Path:
@@ -93,6 +102,11 @@ class Run:
     def record_file(self) -> Path:
         """What stays of the run."""
         return self.directory / _RECORD
+
+    @property
+    def fault_file(self) -> Path:
+        """Stacks of a crash."""
+        return self.directory / "fault"
 
     @property
     def client_log(self) -> Path:
@@ -138,6 +152,7 @@ def create(
     """
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    memory = _memory_file()
     identity = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
     run = Run(
         run=identity,
@@ -153,6 +168,8 @@ def create(
         directory=Path(),
         remote=remote,
         fingerprint=fingerprint,
+        memory=memory,
+        oom_kills=oom_kills(memory),
     )
     try:
         run = replace(run, directory=home() / hostname() / identity)
@@ -224,6 +241,8 @@ def read(path: str | os.PathLike[str]) -> Run:
             directory=path.parent,
             remote=(str(remote[0]), int(remote[1])) if remote else None,
             fingerprint=fingerprint if remote else None,
+            memory=str(content.get("memory", "")),
+            oom_kills=content.get("oom_kills"),
         )
     except (FileNotFoundError, NotADirectoryError):
         raise RunNotFoundError(f"there is no connection file {path}") from None
@@ -270,6 +289,19 @@ def recorded(path: Path) -> Run:
         birth=None,
         directory=path.absolute().parent,
     )
+
+
+def last_word(run: Run) -> State | None:
+    """Read from its record how a run said that it ended; None if it did not."""
+    with (
+        contextlib.suppress(OSError, AsyncPlotError),
+        Records(run.record_file, trust=True, private=True) as records,
+    ):
+        for entry in reversed(records.entries):
+            if entry.kind is State:
+                said = records.read(entry)
+                return said if isinstance(said, State) else None
+    return None
 
 
 def list_runs() -> list[Run]:
@@ -346,6 +378,34 @@ def birth(pid: int) -> int | None:
         return None
     fields = content.rpartition(b")")[2].split()
     return int(fields[19]) if fields[0] not in (b"Z", b"X") else None
+
+
+def _memory_file() -> str:
+    """File that counts what the kernel killed for memory in our control group."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            found = f"/sys/fs/cgroup{path}/memory.events"
+        elif "memory" in controllers.split(","):
+            found = f"/sys/fs/cgroup/memory{path}/memory.oom_control"
+        else:
+            continue
+        if os.path.exists(found):
+            return found
+    return ""
+
+
+def oom_kills(path: str) -> int | None:
+    """How many processes of a control group were killed for lack of memory."""
+    try:
+        lines = Path(path).read_text().splitlines() if path else []
+        return next(int(x.split()[1]) for x in lines if x.startswith("oom_kill "))
+    except (OSError, StopIteration, ValueError):
+        return None
 
 
 def process_exists(pid: int, born: int | None) -> bool:

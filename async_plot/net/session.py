@@ -22,6 +22,7 @@ from ..wire.messages import Log, Message, PlotterCode, RunState, State, Welcome
 from . import launch, runs, sockets
 from .budget import Budget
 from .disk import Disk
+from .fault import Fault
 from .keeper import Keeper
 from .peer import Viewer
 from .publisher import TICK, Ending, Publisher
@@ -79,6 +80,7 @@ class Session:
         # Nothing is open yet, and `discard` takes back whatever `open` has opened,
         # wherever an interrupt may have stopped it.
         self.publisher: Publisher | None = None
+        self.fault = Fault()
         self.run: runs.Run | None = None
         self.launched: launch.Launched | Inline | None = None
         self.gate: Gate | None = None
@@ -147,7 +149,8 @@ class Session:
             )
             if trouble:
                 logger.warning("%s", trouble)
-            disk, retire = Disk(), functools.partial(runs.end, self.run)
+            self.fault.open(self.run.fault_file)
+            disk, retire = Disk(), functools.partial(_retire, self.run, self.fault)
             self.publisher = Publisher(
                 listener,
                 key,
@@ -217,6 +220,7 @@ class Session:
         finally:
             # Also after an impatient second Ctrl-C: the thread ends by itself.
             publisher.abandoned = True
+            self.fault.close()
             if publisher.done:
                 publisher.notice.close()
             if self.launched is not None:
@@ -243,6 +247,7 @@ class Session:
         last = self._last_snapshots(clean=True)
         remains = [feed.remains() for feed in self._feeds.values()]
         publisher.abandoned = True
+        self.fault.close()
         _abandoned[:] = [each for each in _abandoned if not each.done]
         _abandoned.append(publisher)
         publisher.finish(Ending(state, deadline, last, remains))
@@ -266,12 +271,14 @@ class Session:
             self.gate.close()
         if self.launched is not None:
             self.launched.let_go()
+        self.fault.close()
         if self.run is not None:
             with contextlib.suppress(OSError):
-                runs.end(self.run, RunState.INTERRUPTED.value)
+                _retire(self.run, self.fault, RunState.INTERRUPTED.value)
 
     def forked(self) -> None:
         """Drop what a forked child inherited."""
+        self.fault.forked()
         if self.publisher is not None:
             self.publisher.forked()
         if self.launched is not None:
@@ -355,6 +362,12 @@ class Session:
     def _last_snapshots(self, *, clean: bool) -> list[Snapshot]:
         made = [feed.last_snapshot(clean=clean) for feed in self._feeds.values()]
         return [snapshot for snapshot in made if snapshot is not None]
+
+
+def _retire(run: runs.Run, fault: Fault, state: str) -> None:
+    """Note on disk that a run has ended."""
+    runs.end(run, state)
+    fault.tidy()
 
 
 # Threads that end a run without being waited for. At the exit of the interpreter

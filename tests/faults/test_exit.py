@@ -38,9 +38,9 @@ def last_words(run: object) -> tuple[str, str]:
         ("sys.exit(3)", 3, "failed", "SystemExit: 3"),
         ("raise KeyboardInterrupt", -signal.SIGINT, "interrupted", ""),
         ("1 / 0", 1, "failed", "ZeroDivisionError"),
-        ("os._exit(4)", 4, "lost", "left no word"),
-        ("os.kill(os.getpid(), 9)", -9, "lost", "left no word"),
-        ("os.kill(os.getpid(), 15)", -15, "lost", "left no word"),
+        ("os._exit(4)", 4, "lost", "nobody was there to see"),
+        ("os.kill(os.getpid(), 9)", -9, "lost", "nobody was there to see"),
+        ("os.kill(os.getpid(), 15)", -15, "lost", "nobody was there to see"),
     ],
 )
 @pytest.mark.parametrize("block", [True, False], ids=["with", "without"])
