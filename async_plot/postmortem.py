@@ -6,7 +6,6 @@ Reads, and writes it into one file for another machine. Draws nothing, prints no
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .errors import AsyncPlotError
-from .net import files, records
+from .net import death, files, records
 from .net.records import Records
 from .net.runs import Run
 from .wire import framing
@@ -38,8 +37,7 @@ __all__ = ["Kept", "Report", "examine", "save"]
 
 LINES = 20  # log records that are printed
 _FAULT = "fault"  # what faulthandler wrote, in a run's directory
-_DIED = "died"  # what a witness of the end wrote there
-_MOST = 1 << 20  # bytes of either that are read
+_MOST = 1 << 20  # bytes of it that are read
 
 
 @dataclass(slots=True)
@@ -133,7 +131,7 @@ class Report:
         blocks = [self._head()]
         stacks = (
             ("Traceback", self.traceback),
-            ("Native stack", self.native),
+            ("Native stack", _current_first(self.native)),
             ("It had stalled", self.stalled),
         )
         blocks += [f"{title}\n{_indented(stack)}" for title, stack in stacks if stack]
@@ -218,7 +216,9 @@ class Report:
     def _frames(self, kept: Kept) -> str:
         said = []
         if kept.updates:
-            said.append(f"update was called {kept.updates} times")
+            least = "at least " if self.state == RunState.LOST.value else ""
+            times = f"{kept.updates} times" if kept.updates > 1 else "once"
+            said.append(f"update was called {least}{times}")
         if kept.frames > 1:
             said.append(f"{kept.frames} whole frames")
         if kept.whole:
@@ -398,18 +398,14 @@ def _look_beside(report: Report, run: Run) -> None:
     report.native = report.native or _small(run.directory / _FAULT)
     if report.state != RunState.LOST.value:
         return
-    if run.address is None and run.state != RunState.RUNNING.value:
-        report.state = run.state  # it ended, though its record does not say so
-        return
-    died: Any = None
-    with contextlib.suppress(ValueError):
-        died = json.loads(_small(run.directory / _DIED) or "null")
-    if isinstance(died, dict):
-        text = died.get("text") or died.get("reason")
-        report.reason = text if isinstance(text, str) else report.reason
-        at = died.get("time")
-        if isinstance(at, (int, float)):
-            report.ended = float(at)
+    seen = death.fate(run)
+    if seen.state != death.KILLED:  # views know it as lost, with the reason
+        report.state = seen.state
+    report.reason = seen.reason or report.reason
+    report.ended = seen.time or None
+    if report.native and not report.ended:  # written by the process as it died
+        with contextlib.suppress(OSError):
+            report.ended = (run.directory / _FAULT).stat().st_mtime
 
 
 def _small(path: Path) -> str:
@@ -447,6 +443,13 @@ def _chained(messages: Any, last: list[Any]) -> Any:
 def _fault(native: str) -> str:
     """First line of what faulthandler wrote."""
     return _one_line(native.partition("\n")[0].removeprefix("Fatal Python error: "))
+
+
+def _current_first(native: str) -> str:
+    """Put the thread that crashed before the others."""
+    first, *blocks = native.split("\n\n")
+    blocks.sort(key=lambda block: not block.startswith("Current thread"))
+    return "\n\n".join([first, *blocks])
 
 
 def _last_line(text: str) -> str:

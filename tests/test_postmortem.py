@@ -12,13 +12,14 @@ import pytest
 
 from async_plot import Client, Server
 from async_plot.errors import AsyncPlotError
-from async_plot.net import records, runs
+from async_plot.net import death, records, runs
 from async_plot.postmortem import Report, examine, save
 from async_plot.replay import Replay
 from async_plot.wire.messages import Frame, State, Stats
 
 from .recordings import GONE, STARTED, code, end, frame, log, story, welcome, write
 
+DIED = '{"state": "killed", "reason": "killed by SIGKILL", "time": 1.8e9, "status": 9}'
 FAULT = (
     "Fatal Python error: Segmentation fault\n\n"
     "Thread 0x1 (most recent call first):\n  File 'solver.py', line 3 in step\n"
@@ -108,21 +109,18 @@ def test_a_run_that_left_no_word(run: runs.Run) -> None:
     write(path.with_name("new"), content)
     path.with_name("new").replace(path)
     report = of(path, runs.read(run.connection_file))
-    assert report.state == "lost" and "left no word" in report.reason
+    assert report.state == "lost" and report.reason == death.UNSEEN
     assert report.ended is None and "not before" in report.text()
 
 
 @pytest.mark.parametrize(
     ("beside", "reason"),
     [
-        ({"fault": FAULT}, "Segmentation fault"),
-        ({"died": '{"text": "killed by SIGKILL", "time": 1.8e9}'}, "killed by SIGKILL"),
-        (
-            {"fault": FAULT, "died": '{"text": "killed by SIGSEGV"}'},
-            "killed by SIGSEGV",
-        ),
-        ({"died": "[[["}, "left no word"),
-        ({"died": '{"text": 3, "time": "x"}'}, "left no word"),
+        ({"fault": FAULT}, "crashed: Segmentation fault"),
+        ({"died": DIED}, "killed by SIGKILL"),
+        ({"fault": FAULT, "died": DIED}, "killed by SIGKILL"),
+        ({"died": "[[["}, death.UNSEEN),
+        ({"died": '{"reason": 3, "time": "x"}'}, death.UNSEEN),
     ],
 )
 def test_what_lies_beside_the_record_says_how_it_died(
@@ -136,6 +134,9 @@ def test_what_lies_beside_the_record_says_how_it_died(
     report = of(path, runs.read(run.connection_file))
     assert reason in report.reason
     assert report.native == (FAULT.strip() if "fault" in beside else "")
+    assert "once" in report.text() and (report.ended is not None) == (
+        reason != death.UNSEEN
+    )
     size = save(report, tmp_path / "saved.aplot")
     assert size == (tmp_path / "saved.aplot").stat().st_size
     again = of(tmp_path / "saved.aplot")
@@ -148,10 +149,22 @@ def test_what_lies_beside_the_record_says_how_it_died(
     assert any(isinstance(m, Frame) for m in told)
 
 
+def test_the_thread_that_crashed_comes_first(tmp_path: Path) -> None:
+    """Whatever order faulthandler took."""
+    crash = (
+        "killed by SIGSEGV\n\nFatal Python error: Segmentation fault\n\n"
+        "Thread 0x1 (most recent call first):\n  File 'select.py'\n\n"
+        "Current thread 0x2 (most recent call first):\n  File 'solver.py'\n"
+    )
+    text = of(write(tmp_path / "x", story(1, state="lost", text=crash))).text()
+    assert text.index("Fatal") < text.index("solver.py") < text.index("select.py")
+    assert "lost: killed by SIGSEGV\n" in text
+
+
 def test_a_run_without_a_record(run: runs.Run, tmp_path: Path) -> None:
     """What its other files say is told, and can be saved."""
     run.record_file.unlink()
-    gone(run, died='{"text": "killed by SIGKILL"}')
+    gone(run, died=DIED)
     report = examine(None, runs.read(run.connection_file))
     assert report.reason == "killed by SIGKILL"
     assert "none is kept" in report.text()
