@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import select
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -32,6 +33,18 @@ _CLEARED = (
     "SSH_CONNECTION",
     *surroundings._RANKS,
 )
+
+
+def pytest_configure() -> None:
+    """End what tests have started also when the run is told to end, by a limit."""
+    run = os.getpid()
+
+    def end(number: int, _: object) -> None:
+        if os.getpid() == run:
+            raise KeyboardInterrupt
+        os._exit(128 + number)  # a forked child
+
+    signal.signal(signal.SIGTERM, end)
 
 
 @pytest.fixture(scope="session", autouse=True)
