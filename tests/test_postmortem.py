@@ -228,7 +228,7 @@ def test_counts_of_updates(tmp_path: Path) -> None:
     report = of(path)
     assert report.kept[0].updates == 500
     assert report.seen == STARTED + 60
-    assert "update was called 500 times" in report.text()
+    assert "update was called at least 500 times" in report.text()
 
 
 def test_a_program_reads_every_frame_of_a_recording(tmp_path: Path) -> None:
