@@ -7,6 +7,7 @@ before anything in them is believed; and none is ever seen half written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -17,9 +18,15 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+try:
+    import resource as _resource
+except ImportError:  # Windows
+    _resource = None  # type: ignore[assignment]
+
 __all__ = [
     "beside",
     "check_owner",
+    "check_size",
     "home",
     "hostname",
     "open_owned",
@@ -104,6 +111,18 @@ def check_owner(path: Path, status: os.stat_result, *, directory: bool = False) 
             f"{path} is open to other users (mode {stat.S_IMODE(status.st_mode):o}); "
             f"chmod {'700' if directory else '600'} it if you trust its content"
         )
+
+
+def check_size(path: str | os.PathLike[str], size: int) -> None:
+    """Raise `OSError` if a file may not grow so big.
+
+    Trying it would raise a signal, which ends the process if the calculation has set
+    its handling back to what C programs get.
+    """
+    if _resource is not None:
+        limit = _resource.getrlimit(_resource.RLIMIT_FSIZE)[0]
+        if limit != _resource.RLIM_INFINITY and size > limit:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
 
 
 # A descriptor that no Python code ever holds as a number: Ctrl-C just after the call

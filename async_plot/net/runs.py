@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -45,6 +46,8 @@ _CONNECTION = "connection.json"
 _RECORD = "record"
 KEPT_RUNS = 50  # ended runs of this machine whose files are kept
 KEPT_SECONDS = 14 * 86400.0
+KEPT_BYTES = 2 << 30  # of all of them together; the newest one stays in any case
+_IDENTITY = re.compile(r"\d{8}-\d{6}-\d+-[0-9a-f]{4}")  # what `create` makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,14 +352,44 @@ def find(name: str | os.PathLike[str] | None = None) -> Run:
 
 
 def clean_quietly() -> None:
-    """Remove the files of runs that ended long ago or are too many, where it can."""
+    """Remove the files of runs that ended long ago or are too many, where it can.
+
+    And what a run that was killed had half written.
+    """
+    now = time.time()
     try:
-        ended = [run for run in list_runs() if not run.alive]
+        found = list_runs()
+        names = os.listdir(home() / hostname())
     except OSError:  # `create` will say it
         return
-    for index, run in enumerate(ended):
-        if index >= KEPT_RUNS or time.time() - run.started > KEPT_SECONDS:
+    size = 0
+    for index, run in enumerate(run for run in found if not run.alive):
+        size += _tidied_size(run.directory)
+        too_many = index >= KEPT_RUNS or (index > 0 and size > KEPT_BYTES)
+        if too_many or now - run.started > KEPT_SECONDS:
             _remove(run.directory)
+    # Made by a run that was killed before it said who it is.
+    known = {run.run for run in found}
+    for name in names:
+        directory = home() / hostname() / name
+        if name not in known and _IDENTITY.fullmatch(name):
+            with contextlib.suppress(OSError):
+                if now - directory.lstat().st_mtime > KEPT_SECONDS:
+                    _remove(directory)
+
+
+def _tidied_size(directory: Path) -> int:
+    """Bytes of a dead run's files, after removing what is of no use to anybody."""
+    size = 0
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):
+            path = directory / name
+            length = path.lstat().st_size
+            if name.startswith(".") or (name == "fault" and not length):
+                path.unlink()
+            else:
+                size += length
+    return size
 
 
 def _remove(directory: Path) -> None:

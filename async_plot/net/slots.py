@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..wire.messages import Slot, SlotFrame
+from . import files
 
 if TYPE_CHECKING:
     from ..wire.messages import Memory
@@ -155,6 +156,7 @@ def make(first: int, size: int) -> list[Shared]:
             f"{place} has {free >> 20} MiB free, and frames like these want twice "
             f"{COUNT * size >> 20} MiB"
         )
+    files.check_size(place, HEAD + size)
     made: list[Shared] = []
     try:
         for number in range(first, first + COUNT):

@@ -48,6 +48,7 @@ class Tape:
         self._writing = False  # other messages
         self._lost = 0  # of those
         self._left_out = 0  # frames that the disk was too slow for
+        self._missed: dict[str, int] = {}  # number of the newest of them
         self._resume_at = 0.0
         self._gone = recording is None  # or it could not be opened
         self._said: set[str] = set()
@@ -80,7 +81,8 @@ class Tape:
         if not self._recorder.wants(name, now):
             return
         if self._frames >= AHEAD:
-            self._left_out += 1
+            self._left_out += self._missed.get(name) != snapshot.number
+            self._missed[name] = snapshot.number
             return
         self._sent[name] = snapshot.number
         self._frames += 1
@@ -119,13 +121,17 @@ class Tape:
         """Put in the last frames and words, and close the file."""
         if self._gone:
             return
-        recorder, left_out = self._recorder, self._left_out
+        recorder = self._recorder
         messages = [*self._waiting, *closing]
         new = [
             each
             for each in frames
             if each.mid_step or each.number > self._sent.get(each.plotter, 0)
         ]
+
+        # The last frames are written in any case.
+        made_up = sum(self._missed.get(each.plotter) == each.number for each in new)
+        left_out = self._left_out - made_up
 
         def write() -> None:
             try:

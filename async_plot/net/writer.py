@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
 import secrets
@@ -14,11 +13,6 @@ from pathlib import Path
 from types import TracebackType
 
 from . import files, seals
-
-try:
-    import resource as _resource
-except ImportError:  # Windows
-    _resource = None  # type: ignore[assignment]
 
 __all__ = ["MAGIC", "Writer", "write_whole"]
 
@@ -146,7 +140,7 @@ class Writer:
         """
         end, index = self._done
         cpu = time.thread_time()
-        self._check_limit(end)
+        files.check_size(temporary, end)
         with contextlib.ExitStack() as undo:
             copy = open(temporary, "x+b", buffering=0, opener=files.open_private)
             undo.callback(_discard, copy, temporary)
@@ -199,7 +193,7 @@ class Writer:
     def _write(self, pieces: list[memoryview], offset: int) -> int:
         """Write everything at that place of the file; the GIL is free meanwhile."""
         start, cpu = offset, time.thread_time()
-        self._check_limit(offset + sum(map(len, pieces)))
+        files.check_size(self.path, offset + sum(map(len, pieces)))
         while pieces:
             some = pieces[:_PIECES]
             if hasattr(os, "pwritev"):
@@ -217,17 +211,6 @@ class Writer:
                 pieces[0] = pieces[0][count:]
         self.beside += time.thread_time() - cpu
         return offset - start
-
-    def _check_limit(self, size: int) -> None:
-        """Refuse what is beyond the limit on file sizes.
-
-        Trying it would raise a signal, which ends the process if the calculation has
-        set its handling back to what C programs get.
-        """
-        if _resource is not None:
-            limit = _resource.getrlimit(_resource.RLIMIT_FSIZE)[0]
-            if limit != _resource.RLIM_INFINITY and size > limit:
-                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(self.path))
 
 
 def _copy(source: io.FileIO, target: io.FileIO, start: int, end: int) -> None:

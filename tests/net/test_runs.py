@@ -208,6 +208,44 @@ def test_old_and_many_runs_are_removed_and_living_ones_stay(
     assert living.directory.exists() and not old.directory.exists()
 
 
+def test_big_runs_are_removed_the_oldest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The newest one stays, however big it is."""
+    made = []
+    for i in range(4):
+        run = runs.end(created(f"run {i}"), "finished")
+        runs._write(replace(run, started=time.time() + i))
+        run.record_file.write_bytes(b"x" * 100_000)
+        made.append(run)
+    monkeypatch.setattr(runs, "KEPT_BYTES", 250_000)
+    runs.clean_quietly()
+    assert sorted(run.name for run in runs.list_runs()) == ["run 2", "run 3"]
+    monkeypatch.setattr(runs, "KEPT_BYTES", 10)
+    runs.clean_quietly()
+    assert [run.name for run in runs.list_runs()] == ["run 3"]
+
+
+def test_what_a_killed_run_had_half_written_is_removed() -> None:
+    """Of a run that lives nothing is; nor what is not ours to remove."""
+    dead, living = runs.end(created("dead"), "lost"), created("living")
+    for run in (dead, living):
+        for name in ("fault", ".record.12345678", "died"):
+            (run.directory / name).write_bytes(b"" if name == "fault" else b"half")
+    old = time.time() - runs.KEPT_SECONDS - 10
+    base = dead.directory.parent
+    for name in ("20200131-174501-4711-9c0f", "20200131-174501-4712-9c0f", "mine"):
+        (base / name).mkdir()
+        (base / name / ".connection.json.12345678").write_bytes(b"half")
+        if "4712" not in name:
+            os.utime(base / name, (old, old))
+    runs.clean_quietly()
+    assert sorted(os.listdir(dead.directory)) == ["connection.json", "died"]
+    assert len(os.listdir(living.directory)) == 4
+    left = {p.name for p in base.iterdir()}
+    assert left == {dead.run, living.run, "20200131-174501-4712-9c0f", "mine"}
+
+
 def test_a_record_is_read_as_it_was_written() -> None:
     """Without one there is nothing; a cut one gives what was before the cut."""
     run = created()
