@@ -307,17 +307,13 @@ def test_view_draws_with_another_class(
 
 def test_debug_prints_one_line_for_each_message(tmp_path: Path) -> None:
     """``--debug`` shows the messages, with sizes and without their content."""
+    source = "from async_plot.cli import main\nimport sys\nsys.exit(main())\n"
     with Server(view=None, name="talk") as server:
         server.update("a secret text")
-        command = [sys.executable, "-m", "async_plot", "--debug", "view"]
-        with subprocess.Popen(
-            [*command, str(server.connection_file), "--save", tmp_path / "x.png"],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        ) as viewer:
+        arguments = ["--debug", "view", "talk", "--save", str(tmp_path / "x.png")]
+        with start_script(source, *arguments) as viewer:
             eventually(
-                lambda: any(each.shown for each in server.viewers), 30, what="a frame"
+                lambda: any(each.shown for each in server.viewers), what="a frame"
             )
             key = runs.read(server.connection_file).key
             server.close()
@@ -338,7 +334,7 @@ def test_ctrl_c_ends_a_view_quietly(tmp_path: Path) -> None:
             source, "view", "long", "--save", str(tmp_path / "x.png")
         ) as viewer:
             eventually(
-                lambda: any(each.shown for each in server.viewers), 30, what="a frame"
+                lambda: any(each.shown for each in server.viewers), what="a frame"
             )
             viewer.send_signal(signal.SIGINT)
             out, err = viewer.communicate(timeout=AMPLE)

@@ -115,9 +115,7 @@ def test_the_seeds_own_use(
     done = run_script(WATCHED, command, env=env)
     views, last = done.stdout.split("]")
     assert "window" in views, done.stderr
-    eventually(
-        lambda: float(lines(seen)[-1][2]) == float(last), 15, what="the last frame"
-    )
+    eventually(lambda: float(lines(seen)[-1][2]) == float(last), what="the last frame")
     drawn = lines(seen)
     assert {line[0] for line in drawn} <= set(backends)
     assert {line[1] for line in drawn} == {"1"}, "figures in the viewer"

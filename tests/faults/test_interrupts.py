@@ -39,7 +39,7 @@ PACKAGE = os.path.dirname(os.path.abspath(async_plot.__file__))
 # and says whether it was. `raised` counts what Python delivered, `caught` what came
 # through to this code.
 _HARNESS = """
-import gc, os, signal, sys, threading, time
+import gc, os, signal, sys, threading, time, traceback
 import numpy as np
 from async_plot.net import session
 from async_plot.server import Server
@@ -142,6 +142,10 @@ end = time.monotonic() + 30
 while (threads() or descriptors() > base) and time.monotonic() < end:
     gc.collect()
     time.sleep(0.01)
+for thread in threading.enumerate():
+    if thread.name == "async_plot":
+        frame = sys._current_frames().get(thread.ident)
+        print("alive:", "".join(traceback.format_stack(frame)), vars(thread))
 left = descriptors() - base
 if left > 0:
     for number in os.listdir("/proc/self/fd"):
