@@ -49,10 +49,10 @@ class Arena:
 
     def clear(self) -> None:
         """Forget the arrays; keep memory for as many bytes."""
+        self._layout = None  # first: Ctrl-C may come in between, and the memory stay
         self.buffers = []
         self.starts = []
         self._copies = []
-        self._layout = None
         if self._used > len(self._view) and self.slot is None:
             self._memory = np.empty(self._used, np.uint8)
             self._view = memoryview(self._memory)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from async_plot.errors import UnsupportedValueError
+from async_plot.net import camera as camera_module
+from async_plot.net import snapshot as snapshot_module
 from async_plot.net.camera import Camera
 
 from .test_feed import decoded
@@ -95,3 +100,52 @@ def test_arguments_are_checked_against_draw() -> None:
         draw = dict.fromkeys  # a built-in that tells nothing of itself, or little
 
     Camera("", Untold).check(([1],), {})
+
+
+def interrupted(call: Callable[[], object], line: int) -> bool:
+    """Let Ctrl-C come before that line of the camera or its memory; False if none is."""
+    files = camera_module.__file__, snapshot_module.__file__
+    passed = 0
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal passed
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            passed += 1
+            if passed == line:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize(
+    "args",
+    [VALUES[3], VALUES[4], VALUES[5], VALUES[6]],
+    ids=["same", "4", "text", "int"],
+)
+def test_frames_are_whole_after_an_interrupt_at_any_line(args: tuple[Any, ...]) -> None:
+    """Whatever was half done to the memory, nothing of it is believed."""
+    line = 0
+    while True:
+        line += 1
+        camera = Camera("", None)
+        for number in range(1, 4):  # until the memory is warm
+            camera.recycle(camera.take(number, VALUES[3], {}))
+        if not interrupted(lambda: camera.take(4, args, {}), line):  # noqa: B023
+            break
+        for number in range(5, 8):
+            values = (np.arange(3.0) + number, float(number))
+            taken = camera.take(number, values, {})
+            assert repr(decoded(taken)[1]) == repr(values), f"line {line}"
+            camera.recycle(taken)
+    assert line > 10
