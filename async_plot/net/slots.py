@@ -38,10 +38,6 @@ HEAD = 4096  # bytes before the arrays: a page
 _TOKEN = 32  # bytes
 _ROUND = 1 << 20  # bytes; slots are whole numbers of these
 
-# Taken and given back twice, a lock orders memory on every processor: what was
-# stored before is seen before what is stored or loaded after.
-_fence = threading.Lock()
-
 
 def switched_off() -> bool:
     """Whether ``ASYNC_PLOT_SLOTS=off`` sends everything through sockets."""
@@ -72,9 +68,15 @@ def directory() -> str:
 
 
 def _fenced() -> None:
-    with _fence:
+    """Let what was stored be seen before what is stored or loaded from now on.
+
+    Taken and given back twice, a lock does that on every processor. It is nobody
+    else's: another thread, a signal's handler or a forked child would wait for it.
+    """
+    fence = threading.Lock()
+    with fence:
         pass
-    with _fence:
+    with fence:
         pass
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ import pytest
 from async_plot.net import slots
 from async_plot.net.slots import Shared, SlotReader
 from async_plot.wire.messages import Slot, SlotFrame
+
+from ..helpers import AMPLE
 
 MIB = 1 << 20
 
@@ -246,3 +251,30 @@ def test_a_closed_slot_is_told_as_void(made: list[Shared]) -> None:
     with open(os.devnull) as other:
         made[0].close()
         assert os.fstat(other.fileno())
+
+
+def test_what_comes_in_between_does_not_wait(made: list[Shared]) -> None:
+    """A handler of a signal, in the midst of a writing, may write a frame too."""
+    first, second = made[:2]
+    written: list[int] = []
+    within = False
+
+    def handler(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal within
+        if frame.f_code.co_filename != slots.__file__ or within:
+            return None
+        if event == "line":
+            within = True
+            written.append(write(second, len(written) % 256))
+            within = False
+        return handler
+
+    def calculate() -> None:
+        sys.settrace(handler)
+        write(first, 1)
+
+    thread = threading.Thread(target=calculate, daemon=True)
+    thread.start()
+    thread.join(AMPLE / 2)
+    assert not thread.is_alive()
+    assert len(written) > 10 and written[-1] == 2 * len(written)
