@@ -20,8 +20,8 @@ __all__ = ["Launched", "code", "let_go", "program", "release"]
 
 MAIN = "async_plot.views.launched"
 
-# Viewers that outlive their run. They are kept here, and looked at whenever another
-# one is launched, so that one that ended is no zombie for ever.
+# Viewers and gates that outlive their run. They are kept here, and looked at whenever
+# there is another one, so that one that ended is no zombie for ever.
 _released: list[subprocess.Popen[bytes]] = []
 
 
@@ -47,8 +47,16 @@ def program(module: str, *arguments: str) -> str:
 
 def let_go(process: subprocess.Popen[bytes]) -> None:
     """Leave a process to itself."""
+    _reap()
     if process.poll() is None and process not in _released:
         _released.append(process)
+
+
+def _reap() -> None:
+    for process in list(_released):
+        if process.poll() is not None:
+            with contextlib.suppress(ValueError):  # another thread was quicker
+                _released.remove(process)
 
 
 class Launched:
@@ -80,9 +88,7 @@ class Launched:
         main: str = MAIN,
         talks: bool = False,
     ) -> None:
-        for process in list(_released):
-            if process.poll() is not None:
-                _released.remove(process)
+        _reap()
         self.log = log
         with open(log, "ab", opener=open_private) as output:
             if hasattr(os, "fchmod"):  # whatever the umask

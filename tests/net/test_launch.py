@@ -106,3 +106,18 @@ def test_viewers_that_outlive_their_run_are_waited_for_later(tmp_path: Path) -> 
     assert last._process not in launch._released
     launch.release()
     assert launch._released == []
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="it tells of ends beforehand")
+def test_what_is_let_go_looks_after_those_before(tmp_path: Path) -> None:
+    """Gates are started in another way, and maybe nothing else ever is."""
+    ended = launched(tmp_path, "pass")
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    launch._released.append(ended._process)  # it had not ended when it was let go
+    sleeper = launched(tmp_path, "import time; time.sleep(60)")
+    launch._released.append(ended._process)
+    sleeper.let_go()
+    assert launch._released == [sleeper._process]
+    sleeper.kill()
+    eventually(sleeper.ended)
+    launch.release()
