@@ -175,6 +175,8 @@ class Gate:
                 self._heard += piece
         *lines, self._heard = self._heard.split(b"\n")
         for line in lines:
-            port, host, far_port = json.loads(line)
-            where = f"[{host}]" if ":" in host else host
-            self._origins[port] = f"{where}:{far_port}"
+            # One that the gate could not say whole is of a connection it gave up.
+            with contextlib.suppress(ValueError, TypeError):
+                port, host, far_port = json.loads(line)
+                where = f"[{host}]" if ":" in host else host
+                self._origins[port] = f"{where}:{far_port}"

@@ -130,3 +130,15 @@ if __name__ == "__main__":
         eventually(lambda: not psutil.pid_exists(gate))
         assert psutil.pid_exists(child)
         os.kill(child, signal.SIGKILL)
+
+
+def test_a_line_that_was_cut_costs_one_connection_alone(gate, target):
+    """As when the gate had no room for all of it."""
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        gate._control.close()
+        gate._control = near
+        far.sendall(b'[1001, "10.0.[1002, "10.0.0.2", 5]\n[1003, "10.0.0.3", 6]\n7\n')
+        assert gate.origin(1003) == "10.0.0.3:6"
+        assert gate.binding(1001) == gate.binding(1002) == b""
