@@ -575,6 +575,9 @@ def _after_fork() -> None:
     for server in _remembered():
         server._forked()
     _servers.clear()
+    session = sys.modules.get("async_plot.net.session")
+    if session is not None:
+        session.forked()
 
 
 def _at_exit() -> None:

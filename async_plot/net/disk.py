@@ -58,7 +58,6 @@ class Disk(threading.Thread):
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._finished: deque[Task] = deque()
         self._open = 0  # tasks that were put and not settled
-        self._idle = threading.Event()
 
     # -- the thread that hands over --------------------------------------------
 
@@ -78,7 +77,6 @@ class Disk(threading.Thread):
         if self.ident is None:
             self._carry_out(task)
         else:
-            self._idle.clear()
             self._tasks.put(task)
 
     def settle(self, free: Callable[[Snapshot], object]) -> float:
@@ -113,10 +111,9 @@ class Disk(threading.Thread):
         Never called by the calculation's thread: see `async_plot.net.wakeup`.
         """
         while len(self._finished) < self._open:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            if time.monotonic() >= deadline:
                 return False
-            self._idle.wait(left)
+            time.sleep(0.001)
         return True
 
     def stop(self, deadline: float) -> None:
@@ -132,8 +129,6 @@ class Disk(threading.Thread):
         while (task := self._tasks.get()) is not None:
             self._carry_out(task)
             del task  # and what it was lent
-            if self._tasks.empty():
-                self._idle.set()
 
     def _carry_out(self, task: Task) -> None:
         started, cpu = time.monotonic(), time.thread_time()

@@ -193,6 +193,7 @@ class Held:
         return void, seconds
 
     def close(self) -> None:
-        """Let nobody open the slots any more."""
-        for each in self.slots:
+        """Let nobody open the slots any more, and keep none of their memory."""
+        closed, self.slots = self.slots, []
+        for each in closed:
             each.close()

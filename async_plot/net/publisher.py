@@ -459,9 +459,10 @@ class Publisher(threading.Thread):
             self._gate = None
             warn("no viewers from other machines any more: TLS ended with %s", why)
 
-        for message in self.chronicle.scalars(self._tape.known):
-            self._tape.add(message)
-        self._tape.flush()
+        if self._tape.records:  # else every point would be copied for nobody
+            for message in self.chronicle.scalars(self._tape.known):
+                self._tape.add(message)
+            self._tape.flush()
 
     def _tell(self, message: Message, now: float) -> None:
         self.reception.tell(message, now)
@@ -562,8 +563,9 @@ class Publisher(threading.Thread):
         frames = [*final.values(), *(each for each in ending.last if each.mid_step)]
         self.keeper.keep(self._remembered(), frames, closing)
         self.keeper.retire(ending.state.state)
-        scalars = self.chronicle.scalars(self._tape.known)
-        self._tape.end(frames, [*scalars, *closing])
+        if self._tape.records:
+            scalars = self.chronicle.scalars(self._tape.known)
+            self._tape.end(frames, [*scalars, *closing])
         self.reception.drain(ending.deadline)
         if not self._disk.wait(ending.deadline):
             warn("the disk is slow: the run's record may be incomplete")
@@ -595,8 +597,11 @@ class Publisher(threading.Thread):
             held.newest = None
         self.bell.close()
         self.keeper.close()
+        self._tape.close()
         ending = self._ending
         self._disk.stop(ending.deadline if ending is not None else 0.0)
+        if ending is not None:
+            ending.last.clear()  # whoever refers to the server keeps no arrays by that
         self.done = True
         self.notice.ring()
         if self.abandoned:

@@ -382,6 +382,13 @@ def wait_for_abandoned() -> None:
         time.sleep(0.001)
 
 
+def forked() -> None:
+    """Drop what a forked child inherited of them; it waits for nobody's end."""
+    for publisher in _abandoned:
+        publisher.forked()
+    _abandoned.clear()
+
+
 def is_shortage(error: BaseException) -> bool:
     """Whether the machine lacks something, rather than the caller asked for it."""
     if isinstance(error, OSError):

@@ -65,6 +65,11 @@ class Tape:
 
         self._put(write, self._opened)
 
+    @property
+    def records(self) -> bool:
+        """Whether anything is recorded."""
+        return not self._gone
+
     # -- frames ----------------------------------------------------------------
 
     def next_at(self, plotter: str) -> float:
@@ -143,6 +148,18 @@ class Tape:
                 recorder.close()
 
         self._put(write, self._added, new)
+
+    def close(self) -> None:
+        """Write nothing any more, whether or not there was an end."""
+        if self._gone:
+            return
+        recorder = self._recorder
+
+        def close() -> float:
+            recorder.close()
+            return 0.0
+
+        self._disk.put(Task(close))
 
     def forked(self) -> None:
         """Drop the descriptor that a forked child inherited."""

@@ -20,6 +20,8 @@ from async_plot.net import runs
 from async_plot.wire.messages import Frame, Scalars, State
 from tests.helpers import AMPLE, eventually, run_script
 
+from .support import Watcher
+
 
 def words(directory: Path) -> list[str]:
     """States that a viewer of each run in a directory would be told."""
@@ -307,3 +309,56 @@ def test_no_home_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for path in file.parent.iterdir():
         path.unlink()
     file.parent.rmdir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there are no slots")
+def test_no_shared_memory_is_kept_after_the_end() -> None:
+    """Though somebody keeps the server: a notebook's variables live long."""
+
+    def mapped() -> list[str]:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        return [line for line in lines if "/dev/shm/" in line]
+
+    before = mapped()
+    x = np.zeros(1 << 18)
+    with Server(view=None, overhead=1) as server, Watcher(server) as watcher:
+
+        def maps_a_slot() -> bool:
+            server.update(x)
+            return any(viewer.near for viewer in server.viewers) and bool(
+                server._session.publisher._held[0].newest.slot
+            )
+
+        eventually(maps_a_slot)
+        assert len(mapped()) > len(before)
+        for _ in range(3):
+            server.update(x)
+        server.close()
+        watcher.join()
+    del watcher  # which maps them too
+    gc.collect()
+    assert mapped() == before
+    assert server.stats.updates > 3
+
+
+def test_a_forked_child_waits_for_no_end_of_its_parent(home: Path) -> None:
+    """Of servers that were collected, and so no child could be told by."""
+    source = """
+import gc, os, socket, stat, sys, time
+from async_plot import Server
+from async_plot.net import session
+server = Server(view=None).start()
+server.update(1)
+publisher = server._session.publisher
+wait, publisher._disk.wait = publisher._disk.wait, lambda deadline: time.sleep(2)
+del server
+gc.collect()
+assert [each.done for each in session._abandoned] == [False]
+if not (pid := os.fork()):
+    kinds = [os.fstat(int(n)).st_mode for n in os.listdir("/proc/self/fd")[:-1]]
+    sockets = sum(map(stat.S_ISSOCK, kinds))
+    os._exit(100 * len(session._abandoned) + sockets)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    result = run_script(source)
+    assert result.stdout.split() == ["0"], result.stderr

@@ -20,7 +20,9 @@ from async_plot.net.disk import Disk
 from async_plot.net.feed import Feed
 from async_plot.net.keeper import Keeper
 from async_plot.net.publisher import Ending, Publisher
+from async_plot.net.recording import Recording
 from async_plot.net.records import Records
+from async_plot.net.tape import Tape
 from async_plot.wire import codec, handshake
 from async_plot.wire.connection import Connection, Phase
 from async_plot.wire.handshake import Dialling
@@ -97,7 +99,13 @@ class Dialled:
 class Run:
     """A publisher that serves two feeds."""
 
-    def __init__(self, directory: Path, stalled_after: float | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        stalled_after: float | None = None,
+        disk: Disk | None = None,
+        tape: Tape | None = None,
+    ) -> None:
         listener = sockets.listen("127.0.0.1", 0)
         self.address = listener.getsockname()
         self.feeds = [Feed("a", None), Feed("b", None)]
@@ -113,7 +121,8 @@ class Run:
             self.feeds,
             introduction,
             Budget(1.0, time.monotonic()),
-            Keeper(self.record, Disk(), self.retired.append, 1.0),
+            Keeper(self.record, disk or Disk(), self.retired.append, 1.0),
+            tape,
             stalled_after=stalled_after,
         )
         self.publisher.start()
@@ -325,6 +334,24 @@ def test_a_discarded_start_tells_and_stores_nothing(run: Run) -> None:
     run.end()
     assert not run.record.exists() and run.retired == []
     assert run.feeds[0].due
+
+
+@pytest.mark.parametrize("end", ["discarded", "defect"])
+def test_a_recording_is_closed_without_an_end(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptor goes, and the file is whole."""
+    disk, file = Disk(), tmp_path / "x.aplot"
+    tape = Tape(Recording(file), disk)
+    run = Run(tmp_path, disk=disk, tape=tape)
+    eventually(lambda: file.exists() and tape._recorder.size)
+    if end == "discarded":
+        run.publisher.discarded = True
+    else:
+        monkeypatch.setattr(run.publisher, "_end", lambda ending: 1 / 0)
+    run.end()
+    eventually(lambda: not disk.is_alive())
+    assert tape._recorder._writer is not None and tape._recorder._writer.closed
 
 
 def test_a_dead_process_is_noticed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
