@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from ..wire import framing
 from ..wire.messages import Frame, Message, Missed
 from .recording import Recording
-from .records import Records, is_records
+from .records import is_records
 from .writer import Writer
 
 __all__ = ["Recorder", "check_target"]
@@ -90,6 +93,8 @@ class Recorder:
         self.stride = 1
         self.full = False
         self._next: dict[str, float] = {}
+        # Begin and end of each frame in the file, by plotters.
+        self._at: dict[str, array[int]] = {}
         self._others = 0  # bytes of what is no frame
         self._writer: Writer | None = None
 
@@ -186,9 +191,13 @@ class Recorder:
             if self.full or not self._thin():
                 self.full = True
                 return False
+        begin = self.size
         self._open_writer.append(parts, plain=plain)
         self.left_out -= 1
         self.frames += 1
+        frame, _ = framing.without_buffers(bytes(parts[0]))
+        if not frame.mid_step:  # that one is never dropped
+            self._at.setdefault(frame.plotter, array("q")).extend((begin, self.size))
         return True
 
     def add(self, messages: Sequence[Message], *, last: bool = False) -> None:
@@ -243,17 +252,23 @@ class Recorder:
         thinned = self.path.with_name(f".{self.path.name}.thinned")
         with contextlib.suppress(FileNotFoundError):  # of a run that was killed
             thinned.unlink()
-        with Records(self.path) as records:
-            seen: dict[str, int] = {}
-            dropped = []
-            for entry in records.entries:
-                if entry.kind is Frame and not entry.mid_step:
-                    seen[entry.plotter] = seen.get(entry.plotter, 0) + 1
-                    if seen[entry.plotter] % 2 == 0:
-                        dropped.append(entry)
-            if not dropped:
-                return False
-            self._open_writer.copy_without(thinned, [each.span for each in dropped])
+        # Two numbers for each frame, and no look into the file: there are millions of
+        # them in a recording of days, and this is the calculation's process.
+        spans = {name: np.array(each).reshape(-1, 2) for name, each in self._at.items()}
+        dropped = np.concatenate(
+            [np.empty((0, 2), int), *(s[1::2] for s in spans.values())]
+        )
+        if not len(dropped):
+            return False
+        dropped = dropped[dropped[:, 0].argsort()]
+        gone = np.concatenate([[0], (dropped[:, 1] - dropped[:, 0]).cumsum()])
+        self._open_writer.copy_without(
+            thinned, ((int(begin), int(end)) for begin, end in dropped)
+        )
+        for name, each in spans.items():
+            kept = each[::2]
+            before = gone[dropped[:, 0].searchsorted(kept[:, 0])]
+            self._at[name] = array("q", (kept - before[:, np.newaxis]).tobytes())
         self.frames -= len(dropped)
         self.left_out += len(dropped)
         self.stride *= 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import secrets
 import sys
@@ -145,7 +146,7 @@ class Writer:
             copy = open(temporary, "x+b", buffering=0, opener=files.open_private)
             undo.callback(_discard, copy, temporary)
             start = size = 0
-            for begin, stop in (*spans, (end, end)):
+            for begin, stop in itertools.chain(spans, [(end, end)]):
                 _copy(self._file, copy, start, begin)
                 size += begin - start
                 start = stop

@@ -103,7 +103,7 @@ def test_arguments_are_checked_against_draw() -> None:
 
 
 def interrupted(call: Callable[[], object], line: int) -> bool:
-    """Let Ctrl-C come before that line of the camera or its memory; False if none is."""
+    """Let Ctrl-C come before that line of camera or memory; False if none is."""
     files = camera_module.__file__, snapshot_module.__file__
     passed = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,25 @@ def test_thinning_keeps_plotters_apart_and_their_order(file: Path) -> None:
                 recorder.add_frame(shot(number, plotter=plotter).parts)
     assert numbers(file, "a") == [1, 3, 5]
     assert numbers(file, "b") == [1, 3, 5]
+
+
+def test_thinning_takes_little_memory(file: Path) -> None:
+    """A recording of days holds millions of frames, beside a calculation."""
+    count = 4000
+    with Recorder(Recording(file)) as recorder:
+        for number in range(1, count + 1):
+            recorder.add([SAMPLES[Log]])
+            recorder.add_frame(shot(number, 1).parts, plain=True)
+        object.__setattr__(recorder.recording, "limit", recorder.size)
+        tracemalloc.start()
+        try:
+            recorder.add_frame(shot(count + 1, 1).parts, plain=True)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert recorder.stride == 2
+        assert peak < 150 * count
+    assert numbers(file) == list(range(1, count + 2, 2))
 
 
 def test_frames_that_two_of_do_not_fit(file: Path) -> None:
