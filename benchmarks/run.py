@@ -41,6 +41,7 @@ TELLING = {
     "frames": ("per second",),
     "viewers": ("100 viewers",),
     "tls": ("TLS",),
+    "recording": ("recorded",),
     "imports": ("import",),
 }
 RESULTS = HERE / "results.json"
@@ -56,6 +57,7 @@ BENCHMARKS = {
     "frames": "Frames drawn per second",
     "viewers": "Many viewers",
     "tls": "A viewer on another machine",
+    "recording": "A run that is recorded",
     "imports": "The first import",
 }
 RIVALS = ("pyzmq", "rerun-sdk", "pyqtgraph", "matplotlib", "PySide6-Essentials")

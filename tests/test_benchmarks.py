@@ -15,6 +15,7 @@ EXPECTED = {
     "hotpath",
     "imports",
     "latency",
+    "recording",
     "slots",
     "slowdown",
     "snapshot",
