@@ -205,9 +205,9 @@ class Session:
         """Say the last word, and wait a little until all viewers have it."""
         publisher = self.publisher
         assert publisher is not None
-        self.tell(state, text)
-        deadline = self._deadline
         try:
+            self.tell(state, text)
+            deadline = self._deadline
             while not publisher.done and (left := deadline - time.monotonic()) > 0:
                 publisher.wait(left)
             # It has said that it is done; its last instructions take microseconds.
@@ -218,14 +218,16 @@ class Session:
             if self.launched is not None:
                 self.launched.last_word(state.value, text, deadline)
         finally:
-            # Also after an impatient second Ctrl-C: the thread ends by itself.
-            publisher.abandoned = True
-            self.fault.close()
-            if publisher.done:
-                publisher.notice.close()
-            if self.launched is not None:
-                self.launched.let_go()
-            self._retire(state)
+            # Also after an impatient second Ctrl-C: the thread ends by itself. If one
+            # came before it was told, the end is still to come.
+            if publisher.ending:
+                publisher.abandoned = True
+                self.fault.close()
+                if publisher.done:
+                    publisher.notice.close()
+                if self.launched is not None:
+                    self.launched.let_go()
+                self._retire(state)
 
     def _retire(self, state: RunState) -> None:
         """See to it that the end is noted, also if the thread did not come to it."""
