@@ -184,6 +184,7 @@ class Client:
         # When the last bytes came; infinite while that tells nothing: there is no
         # connection, or one call waits for all of a big array.
         self.heard_at = math.inf
+        self.is_far = False  # a network lies between
         self._host = host
         self._tunnel = tunnel
         if host is not None and self.run.address is not None:
@@ -396,6 +397,7 @@ class Client:
             raise ClosedError("the run has ended")
         far, limit = self._far(), handshake.TIMEOUT
         pin = run.fingerprint if far is not None else None
+        self.is_far = far is not None or self._tunnel is not None
         sock: channel.Channel
         if self._tunnel is None:
             sock = channel.dial(far or run.address, limit, pin)
@@ -587,10 +589,12 @@ class Client:
 
 def _parted(text: str, port: int) -> tuple[str, int]:
     """Host and port of ``"host"``, ``"host:port"``, ``"::1"`` or ``"[::1]:port"``."""
+    if not text.isprintable() or not text.strip("[]") or " " in text:
+        raise ValueError(f"host is NAME or NAME:PORT, not {text!r}")
     host, colon, number = text.rpartition(":")
     if not colon or (":" in host and not host.endswith("]")):
         return text.strip("[]"), port
-    if not number.isdigit() or not 0 < int(number) < 65536:
+    if not host or not number.isdigit() or not 0 < int(number) < 65536:
         raise ValueError(f"host is NAME or NAME:PORT, not {text!r}")
     return host.strip("[]"), int(number)
 

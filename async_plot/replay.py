@@ -169,6 +169,7 @@ class Replay:
         self.welcome: Welcome | None = self.records.welcome
         self.own: bool = self.records.own
         self.heard_at = math.inf
+        self.is_far = False
         self._position = 0.0  # at `_since`, when playing
         self._since = clock()
         self._playing = not at_end

@@ -61,6 +61,13 @@ def test_a_run_that_is_not_there_is_named_with_those_that_are() -> None:
         Client("/no/such/file.json")
 
 
+@pytest.mark.parametrize("host", ["", " ", "a b", "a\n", "[]", ":80", "a:b", "a:99999"])
+def test_a_host_that_can_be_none_is_refused(host: str) -> None:
+    """With what would be one."""
+    with pytest.raises(ValueError, match="NAME:PORT"):
+        clients._parted(host, 1)
+
+
 def test_frames_come_newest_first_and_end_with_the_run() -> None:
     """Each once, in order, with number, time and what was given."""
     with Server(view=None, overhead=1) as server:

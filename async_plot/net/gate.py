@@ -72,7 +72,8 @@ class Gate:
         if "error" in told:
             self.close(kill=True)
             kind = OSError if told["shortage"] else sockets.ListenError
-            raise kind(told["errno"], f"no TLS for other machines: {told['error']}")
+            text = f"no TLS for other machines: {told['error']}"
+            raise kind(told["errno"], text) if told["errno"] else kind(text)
         self.address = (told["address"][0], told["address"][1])
         self.fingerprint = told["fingerprint"]
 

@@ -139,7 +139,8 @@ class Session:
                 self.gate.open(host, port, address)
                 # Its name costs no look-up, which could hang; where another one is
                 # needed, the viewer is told (``--host``).
-                seen = socket.gethostname() if host in ("0.0.0.0", "::") else host
+                everywhere = sockets.is_everywhere(self.gate.address[0])
+                seen = socket.gethostname() if everywhere else host
                 outside, fingerprint = (
                     (seen, self.gate.address[1]),
                     self.gate.fingerprint,
@@ -403,7 +404,7 @@ def outcome(error: BaseException | None) -> tuple[RunState, str]:
     """How a run ended that left its block, or the interpreter, with this exception."""
     if error is None:
         return RunState.FINISHED, ""
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or _is_cancelled(error):
         return RunState.INTERRUPTED, ""
     if isinstance(error, SystemExit):
         code = error.code
@@ -419,6 +420,12 @@ def outcome(error: BaseException | None) -> tuple[RunState, str]:
     except Exception:  # an exception whose own __str__ fails
         text = type(error).__name__
     return RunState.FAILED, text[-100_000:]
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether a task of asyncio was told to end, which is what Ctrl-C does to one."""
+    exceptions = sys.modules.get("asyncio.exceptions")  # not imported for this
+    return exceptions is not None and isinstance(error, exceptions.CancelledError)
 
 
 def _cwd() -> str:

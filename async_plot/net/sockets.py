@@ -15,6 +15,7 @@ __all__ = [
     "ListenError",
     "close_strays",
     "dial",
+    "is_everywhere",
     "is_loopback",
     "is_near",
     "listen",
@@ -53,6 +54,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_everywhere(address: str) -> bool:
+    """Whether an address means all of this machine's; ``"0"`` and ``"*"`` become it."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_unspecified
 
 
 def is_near(sock: socket.socket) -> bool:

@@ -51,19 +51,29 @@ class Silence:
         return quiet if quiet >= AFTER else 0.0
 
 
-def explain(welcome: Welcome) -> str:
-    """What is known of a process that says nothing; first of all in one line."""
+def explain(welcome: Welcome, *, far: bool = False) -> str:
+    """What is known of a process that says nothing; first of all in one line.
+
+    Parameters
+    ----------
+    welcome : Welcome
+        The run's.
+    far : bool
+        A network lies between. Then it may be the silent one, and another machine may
+        have the name of this one.
+    """
     pid = welcome.pid
     held = "C code keeps its Python from running"
     where = f"To see where it is, on {welcome.host}: py-spy dump --native --pid {pid}\n"
-    state = _process_state(pid) if is_here(welcome) else ""
+    state = _process_state(pid) if is_here(welcome) and not far else ""
     if state in ("T", "t"):
         return f"process {pid} is stopped\n\nTo let it go on: kill -CONT {pid}\n"
     if state == "D":
         return f"process {pid} waits for a disk or another device\n\n{where}"
     if state:
         return f"process {pid}: {held}\n\n{where}"
-    return f"{held}, or the process is stopped\n\n{where}"
+    line = "the connection is cut, or " if far else ""
+    return f"{line}{held}, or the process is stopped\n\n{where}"
 
 
 def is_here(welcome: Welcome) -> bool:

@@ -531,7 +531,7 @@ class _Window:
             state = self._state
             state.silent = self._silence.seconds()
             if state.silent:
-                state.silence = explain(self._welcome)
+                state.silence = explain(self._welcome, far=self._client.is_far)
             self._refresh_strip()
             if not self._drawing:
                 self._toolkit.settle()

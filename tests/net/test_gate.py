@@ -59,8 +59,9 @@ def test_an_address_that_cannot_be_had_is_the_callers_error(gate, target):
         ("localhost", 0, "no other machine"),
     ):
         other = Gate()
-        with pytest.raises(sockets.ListenError, match=text):
+        with pytest.raises(sockets.ListenError, match=text) as refusal:
             other.open(where, asked, target.getsockname())
+        assert "None" not in str(refusal.value)
         assert other._process is None
 
 

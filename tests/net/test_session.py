@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -154,6 +155,7 @@ def test_a_shortage_is_told_from_misuse(error: BaseException, shortage: bool) ->
         (SystemExit("no"), "failed", "SystemExit: no"),
         (GeneratorExit(), "finished", ""),
         (KeyboardInterrupt(), "interrupted", ""),
+        (asyncio.CancelledError(), "interrupted", ""),  # Ctrl-C under asyncio.run
         (ValueError("wrong"), "failed", "ValueError: wrong\n"),
     ],
 )

@@ -49,6 +49,21 @@ def test_only_addresses_of_this_machine_are_loopback(host: str, loopback: bool) 
     assert sockets.is_loopback(host) is loopback
 
 
+@pytest.mark.parametrize(
+    ("address", "everywhere"),
+    [
+        ("0.0.0.0", True),
+        ("::", True),
+        ("127.0.0.1", False),
+        ("192.0.2.2", False),
+        ("fe80::1%eth0", False),
+    ],
+)
+def test_all_addresses_are_told_from_one(address: str, everywhere: bool) -> None:
+    """A run on all of them is found by the machine's name."""
+    assert sockets.is_everywhere(address) is everywhere
+
+
 def test_a_listener_never_blocks_and_is_not_shared() -> None:
     """And a port that is taken is an error that names it."""
     with sockets.listen("127.0.0.1", 0) as listener:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -96,6 +97,15 @@ def test_of_a_far_process_both_are_possible() -> None:
     assert told.startswith("C code keeps its Python from running, or the process is")
     assert "py-spy dump --native --pid 1" in told
     assert not is_here(welcome())
+
+
+def test_beyond_a_network_that_may_be_the_silent_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process of this machine with the same number is not looked at."""
+    monkeypatch.setattr(silence, "is_here", lambda welcome: True)
+    told = explain(welcome(pid=os.getpid()), far=True)
+    assert told.startswith("the connection is cut, or C code keeps its Python from")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
