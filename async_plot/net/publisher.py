@@ -459,7 +459,7 @@ class Publisher(threading.Thread):
             self._gate = None
             warn("no viewers from other machines any more: TLS ended with %s", why)
 
-        if self._tape.records:  # else every point would be copied for nobody
+        if self._tape.idle:  # else every point would be copied, maybe for nobody
             for message in self.chronicle.scalars(self._tape.known):
                 self._tape.add(message)
             self._tape.flush()

@@ -70,6 +70,14 @@ class Tape:
         """Whether anything is recorded."""
         return not self._gone
 
+    @property
+    def idle(self) -> bool:
+        """Whether the disk has taken what was flushed.
+
+        Until then scalars had better stay in their histories, which are bounded.
+        """
+        return self.records and not self._writing
+
     # -- frames ----------------------------------------------------------------
 
     def next_at(self, plotter: str) -> float:

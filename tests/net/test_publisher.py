@@ -16,7 +16,7 @@ import pytest
 
 from async_plot.net import held, publisher, reception, sockets
 from async_plot.net.budget import Budget
-from async_plot.net.disk import Disk
+from async_plot.net.disk import Disk, Task
 from async_plot.net.feed import Feed
 from async_plot.net.keeper import Keeper
 from async_plot.net.publisher import Ending, Publisher
@@ -35,6 +35,7 @@ from async_plot.wire.messages import (
     Ready,
     Right,
     Role,
+    Scalars,
     Stalled,
     State,
     Stats,
@@ -334,6 +335,32 @@ def test_a_discarded_start_tells_and_stores_nothing(run: Run) -> None:
     run.end()
     assert not run.record.exists() and run.retired == []
     assert run.feeds[0].due
+
+
+def test_scalars_do_not_pile_up_before_a_disk_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait in their histories, and come whole when it goes on."""
+    monkeypatch.setattr(publisher, "TICK", 0.01)
+    disk, file, hanging = Disk(), tmp_path / "x.aplot", threading.Event()
+    tape = Tape(Recording(file), disk)
+    run = Run(tmp_path, disk=disk, tape=tape)
+    eventually(lambda: file.exists() and tape._recorder.size)
+    disk.put(Task(lambda: float(hanging.wait(AMPLE)) * 0))
+    chronicle = run.publisher.chronicle
+    for point in range(50):
+        chronicle.add_point(None, {"a": float(point)})
+        seen = run.publisher._next_tick
+        eventually(lambda seen=seen: run.publisher._next_tick > seen)  # type: ignore[misc]
+    waiting = [each for each in tape._waiting if isinstance(each, Scalars)]
+    hanging.set()
+    run.end(AMPLE)
+    eventually(lambda: not disk.is_alive())
+    assert len(waiting) <= 1
+    with Records(file) as records:
+        read = [records.read(e) for e in records.entries if e.kind is Scalars]
+    points = [v for each in read for v in np.frombuffer(each.buffers[1])]
+    assert points == list(range(50))
 
 
 @pytest.mark.parametrize("end", ["discarded", "defect"])
