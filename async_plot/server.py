@@ -512,6 +512,8 @@ class Server(Feed):
         """Become inert: this is a forked child, the run belongs to its parent."""
         self._inert = True
         self._silence_all()
+        for feed in self._feeds.values():
+            feed.let_go()
         if self._session is not None:
             self._session.forked()
 

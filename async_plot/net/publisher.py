@@ -228,6 +228,7 @@ class Publisher(threading.Thread):
         self.reception.forked()
         for held in self._held:
             held.close()
+            held.newest = None
         for bell in ("bell", "notice"):
             if hasattr(self, bell):
                 getattr(self, bell).close()
