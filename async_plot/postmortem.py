@@ -289,7 +289,8 @@ def save(report: Report, target: Path) -> int:
     report : Report
         Of the run.
     target : Path
-        The file; one of ours that is there is replaced.
+        The file; one of ours that is there is kept as ``FILE~``: it may be a recording
+        of days.
 
     Returns
     -------
@@ -305,8 +306,10 @@ def save(report: Report, target: Path) -> int:
     """
     if target.exists() and not records.is_records(target):
         raise FileExistsError(f"{target} is there and is no file of ours; name another")
-    if report.file is not None and target.exists() and target.samefile(report.file):
-        raise FileExistsError(f"{target} is what is to be saved; name another file")
+    for each in (target, Path(f"{target}~")):
+        if report.file is not None and each.exists() and each.samefile(report.file):
+            raise FileExistsError(f"{each} is what is to be saved; name another file")
+    files.keep_beside(target)
     if report.file is not None and not report.own:
         return _copy(report.file, target)
     if report.file is None:

@@ -191,16 +191,18 @@ def test_cut_at_any_byte(tmp_path: Path) -> None:
 
 
 def test_save_replaces_files_of_ours_only(tmp_path: Path) -> None:
-    """Nothing else is overwritten, and not what is to be saved."""
-    path = write(tmp_path / "x", story(2))
+    """Nothing else is overwritten, and not what is to be saved; a recording is kept."""
+    path = write(tmp_path / "x~", story(2))
     report = of(path)
     (tmp_path / "thesis").write_text("years of work")
-    for target in (tmp_path / "thesis", path):
+    write(tmp_path / "x", story(1))
+    for target in (tmp_path / "thesis", path, tmp_path / "x"):
         with pytest.raises(FileExistsError, match="name another"):
             save(report, target)
     write(tmp_path / "old", story(1))
     save(report, tmp_path / "old")
     assert of(tmp_path / "old").kept[0].whole == 2
+    assert of(tmp_path / "old~").kept[0].whole == 1
     assert (tmp_path / "thesis").read_text() == "years of work"
 
 

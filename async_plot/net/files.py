@@ -19,6 +19,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 try:
+    import fcntl as _fcntl
+except ImportError:  # Windows
+    _fcntl = None  # type: ignore[assignment]
+try:
     import resource as _resource
 except ImportError:  # Windows
     _resource = None  # type: ignore[assignment]
@@ -29,6 +33,9 @@ __all__ = [
     "check_size",
     "home",
     "hostname",
+    "in_use",
+    "keep_beside",
+    "mark_in_use",
     "open_owned",
     "open_private",
     "private_directory",
@@ -123,6 +130,49 @@ def check_size(path: str | os.PathLike[str], size: int) -> None:
         limit = _resource.getrlimit(_resource.RLIMIT_FSIZE)[0]
         if limit != _resource.RLIM_INFINITY and size > limit:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+
+
+def mark_in_use(file: io.FileIO) -> None:
+    """Have `in_use` say so of a file until it is closed, or its process has ended.
+
+    On Windows nobody can rename or replace an open file anyway; where a file system
+    knows no locks, nothing is marked.
+    """
+    if _fcntl is not None:
+        with contextlib.suppress(OSError):
+            _fcntl.flock(file.fileno(), _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+
+
+def in_use(path: Path) -> bool:
+    """Whether somebody, in this process or another one, is writing the file."""
+    if _fcntl is None:
+        return False
+    flags = os.O_RDONLY | os.O_NONBLOCK
+    try:
+        with next(map(io.FileIO, map(os.open, [path], [flags]))) as file:
+            _fcntl.flock(file.fileno(), _fcntl.LOCK_SH | _fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def keep_beside(path: Path) -> None:
+    """Rename a file, if there is one, to ``FILE~``.
+
+    Raises
+    ------
+    FileExistsError
+        If somebody is writing one of the two.
+    """
+    kept = Path(f"{path}~")
+    if in_use(path) or in_use(kept):
+        raise FileExistsError(
+            f"{path} is being written by somebody else; name another file"
+        )
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(kept)
 
 
 # A descriptor that no Python code ever holds as a number: Ctrl-C just after the call

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..wire import framing
 from ..wire.messages import Frame, Message, Missed
+from . import files
 from .recording import Recording
 from .records import is_records
 from .writer import Writer
@@ -105,10 +106,11 @@ class Recorder:
         ------
         OSError
             If it cannot be written there; see also `check_target`.
+        FileExistsError
+            If somebody else is writing it.
         """
         check_target(self.path)
-        if self.path.exists():
-            self.path.replace(f"{self.path}~")
+        files.keep_beside(self.path)
         self._writer = Writer(self.path)
 
     def __enter__(self) -> Recorder:

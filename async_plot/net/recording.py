@@ -19,7 +19,8 @@ class Recording:
     ----------
     file : str or path
         Written by this run alone. A recording that is there already is kept as
-        ``FILE~``; anything else is not touched.
+        ``FILE~``; anything else is not touched. While another run writes it, this
+        one is not recorded, and says so.
     rate : float, default: 30
         Frames a second at most, of each plotter; within the budget.
     limit : int, default: 4 GiB

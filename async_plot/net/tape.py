@@ -214,7 +214,7 @@ class Tape:
         self._failed(task)
 
     def _failed(self, task: Task) -> None:
-        if task.error is None:
+        if task.error is None or self._gone:
             return
         self._say(f"recording: {task.error}; it is tried again")
         now = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import itertools
 import os
@@ -61,6 +62,7 @@ class Writer:
         try:
             if hasattr(os, "fchmod"):  # whatever the umask
                 os.fchmod(self._file.fileno(), 0o600)
+            files.mark_in_use(self._file)
             first = [memoryview(MAGIC), self._seal(0, False, [])]
             self._done = self._write(first, 0), 1
         except BaseException:
@@ -145,6 +147,7 @@ class Writer:
         with contextlib.ExitStack() as undo:
             copy = open(temporary, "x+b", buffering=0, opener=files.open_private)
             undo.callback(_discard, copy, temporary)
+            files.mark_in_use(copy)
             start = size = 0
             for begin, stop in itertools.chain(spans, [(end, end)]):
                 _copy(self._file, copy, start, begin)
@@ -195,6 +198,9 @@ class Writer:
         """Write everything at that place of the file; the GIL is free meanwhile."""
         start, cpu = offset, time.thread_time()
         files.check_size(self.path, offset + sum(map(len, pieces)))
+        if os.name == "posix" and not os.fstat(self._file.fileno()).st_nlink:
+            # The system would take it, and nobody could ever read it.
+            raise FileNotFoundError(errno.ENOENT, "it was removed", str(self.path))
         while pieces:
             some = pieces[:_PIECES]
             if hasattr(os, "pwritev"):

@@ -170,6 +170,23 @@ def test_messages_are_bounded_too(file: Path) -> None:
         assert records.entries[-1].kind is State
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets no open file be renamed")
+def test_nobody_takes_the_file_of_another_recording(file: Path) -> None:
+    """Neither while it is written, nor after it was thinned; but once it is closed."""
+    with Recorder(Recording(file, limit=100_000)) as recorder:
+        with pytest.raises(FileExistsError, match=r"run\.aplot is being written by"):
+            Recorder(Recording(file)).open()
+        for number in range(1, 200):
+            recorder.add_frame(shot(number).parts)
+        assert recorder.stride > 1
+        with pytest.raises(FileExistsError, match=r"run\.aplot is being written by"):
+            Recorder(Recording(file)).open()
+        assert not Path(f"{file}~").exists()
+    with Recorder(Recording(file)) as recorder:
+        recorder.add_frame(shot(1).parts)
+    assert len(numbers(Path(f"{file}~"))) > 1
+
+
 def test_a_recording_that_is_there_is_kept_beside(file: Path) -> None:
     """Once; a file of another kind is not touched, nor a link followed."""
     for number in (1, 2, 3):

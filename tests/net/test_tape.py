@@ -195,6 +195,37 @@ def test_a_file_that_cannot_be_made_ends_the_recording_alone(
     assert "not recorded" in record.getMessage() and file.read_text() == "precious"
 
 
+def test_frames_on_their_way_to_a_file_that_cannot_be_made_say_nothing(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file.write_text("precious")
+    run = Run(Recording(file))
+    run.tape.offer(shot(1), 1.0)  # it is not known yet
+    run.tape.add(SAMPLES[Log])
+    run.tape.flush()
+    run.settle()
+    run.disk.stop(time.monotonic() + AMPLE)
+    [record] = caplog.records
+    assert "not recorded" in record.getMessage()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets no open file be removed")
+def test_a_file_that_is_removed_is_told_once(
+    run: Run, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The system would take frames for ever that nobody can read."""
+    run.tape.offer(shot(1), 1.0)
+    run.settle()
+    file.unlink()
+    for number in (2, 3):
+        run.tape.offer(shot(number), time.monotonic() + number * PAUSE)
+        run.settle()
+    run.tape.end([shot(4)], END)
+    run.settle()
+    [record] = caplog.records
+    assert "it was removed" in record.getMessage() and not file.exists()
+
+
 def test_nothing_is_recorded_unless_asked(tmp_path: Path) -> None:
     """And nothing kept for it."""
     run = Run(None)
