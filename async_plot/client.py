@@ -482,6 +482,7 @@ class Client:
     def _map(self, slot: Slot) -> None:
         """Map a slot that the run has offered, and say which ones are mapped."""
         self._slots.add(slot)
+        self._lapped = 0
         if slot.size:
             self.say(Mapped(self._slots.numbers))
 

@@ -6,6 +6,7 @@ what is `publisher`'s business.
 
 from __future__ import annotations
 
+import math
 import selectors
 import socket
 import time
@@ -22,6 +23,7 @@ from .snapshot import Snapshot
 __all__ = ["TEXT", "Peer", "Traffic", "Viewer"]
 
 TEXT = 8192  # characters of a viewer's text that are taken
+AGAIN = 10.0  # seconds after which slots are offered again
 TROUBLES = 100  # different ones that a viewer may tell
 
 
@@ -105,6 +107,7 @@ class Peer:
         self.slow = False
         self.near = sockets.is_near(sock)  # may be able to map a slot
         self.mapped: set[int] = set()  # slots that it has mapped
+        self.offer_at = math.inf  # when it is offered slots that it gave up
         self.scalars: dict[str, tuple[int, int]] = {}
         self._troubles: set[str] = set()
         self.events = selectors.EVENT_READ
@@ -127,6 +130,17 @@ class Peer:
             shown=self.shown,
             near=bool(self.mapped),
         )
+
+    def has_mapped(self, slots: list[int], now: float) -> None:
+        """Take note of the slots that it has mapped.
+
+        One that gives up all of them was overtaken again and again; the machine may
+        have more time for it later.
+        """
+        if self.mapped and not slots:
+            self.offer_at = now + AGAIN
+        self.mapped = set(slots) - {0}
+        self.near = bool(self.mapped)
 
     def trouble(self, message: Trouble) -> str:
         """What is to be said of something that failed in the viewer, the first time."""

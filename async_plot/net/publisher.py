@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import selectors
 import socket
 import threading
@@ -396,6 +397,10 @@ class Publisher(threading.Thread):
             self._announce(peer, void)
             self._announce(peer, held.slots)
 
+    def _announce_all(self, peer: Peer) -> None:
+        for held in self._held:
+            self._announce(peer, held.slots)
+
     def _announce(self, peer: Peer, some: list[slots.Shared]) -> None:
         if peer.near:
             for each in some:
@@ -410,8 +415,7 @@ class Publisher(threading.Thread):
             return
         for message in [*self._introduction, *self.chronicle.tail()]:
             self.reception.put(peer, message)
-        for held in self._held:
-            self._announce(peer, held.slots)
+        self._announce_all(peer)
         for held in self._held:
             self.reception.put(peer, self._stats(held, time.monotonic()))
         self._queue_scalars(peer)
@@ -426,8 +430,7 @@ class Publisher(threading.Thread):
             peer.ready[message.plotter] = now
             peer.shown = message.shown
         elif isinstance(message, Mapped):
-            peer.mapped = set(message.slots) - {0}
-            peer.near = bool(peer.mapped)
+            peer.has_mapped(message.slots, now)
         elif isinstance(message, Opened):
             peer.view = printable(message.view[:40])
             self.opened = True
@@ -444,6 +447,10 @@ class Publisher(threading.Thread):
     def _tick(self, now: float) -> None:
         self._next_tick = now + TICK
         self.reception.tidy(now)
+        for peer in self.reception.proven():
+            if now >= peer.offer_at:
+                peer.offer_at, peer.near = math.inf, True
+                self._announce_all(peer)
         if self._behind:
             self._share_scalars(now)
         for held in self._held:

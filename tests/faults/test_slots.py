@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from async_plot import Server
-from async_plot.net import slots
+from async_plot.net import peer, slots
 from async_plot.wire.messages import Mapped
 
 from ..helpers import eventually, run_script, start_script
@@ -187,6 +187,7 @@ with Server(view=None, overhead=1) as server:
     thread = threading.Thread(target=list, args=[client])
     thread.start()
     while not (server.viewers and server.viewers[0].near):
+        assert thread.is_alive()
         server.update(x)
     print(len([n for n in os.listdir("/dev/shm")]), flush=True)
     {ending}
@@ -196,8 +197,12 @@ with Server(view=None, overhead=1) as server:
     assert in_shm() == before
 
 
-def test_a_slow_viewer_is_never_starved() -> None:
-    """Frames overwritten while it copies, thrice in a row: then through the socket."""
+def test_a_slow_viewer_is_never_starved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames overwritten while it copies, thrice in a row: then through the socket.
+
+    After a while it is offered the slots again.
+    """
+    monkeypatch.setattr(peer, "AGAIN", 0.1)
     x = np.zeros(BIG)
     with Server(view=None, overhead=1) as server, Watcher(server) as watcher:
         show(server, watcher, x)
@@ -214,6 +219,8 @@ def test_a_slow_viewer_is_never_starved() -> None:
         assert len(tried) >= 3
         assert not is_near(server)
         show(server, watcher, x + 2)
+        del watcher.client._slots.copy
+        eventually(lambda: show(server, watcher, x + 2) or is_near(server))
     watcher.join()
     assert {2.0} <= {frame.args[0][0] for frame in watcher.frames} <= {0.0, 1.0, 2.0}
 
@@ -257,6 +264,7 @@ with Server(view=None, overhead=1) as server:
     thread = threading.Thread(target=receive)
     thread.start()
     while not (server.viewers and server.viewers[0].near):
+        assert thread.is_alive()
         server.update(x)
     def held():
         links = [f"/proc/self/fd/{{n}}" for n in os.listdir("/proc/self/fd")]
@@ -270,6 +278,7 @@ with Server(view=None, overhead=1) as server:
     _, status = os.waitpid(pid, 0)
     x += 1
     while not got[-1].all():
+        assert thread.is_alive()
         server.update(x)
 thread.join()
 print(parent, os.waitstatus_to_exitcode(status), got[-1][0], flush=True)
@@ -302,6 +311,7 @@ with Server(view=None, overhead=1) as server:
     thread = threading.Thread(target=receive)
     thread.start()
     while len(got) < 20:
+        assert thread.is_alive()
         x += 1
         server.update(x)
     assert not server.viewers[0].near
