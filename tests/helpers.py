@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ __all__ = [
     "best_of",
     "end_processes",
     "eventually",
+    "on_the_brink",
     "processes",
     "run_script",
     "start_script",
@@ -108,6 +110,17 @@ def best_of(tries: Iterable[float], limit: float) -> None:
             return
         took.append(round(seconds, 3))
     raise AssertionError(f"none of {took} s is below {limit:g} s")
+
+
+def on_the_brink(frame: Any) -> bool:
+    """Whether the next bytecode enters or leaves an exception handler.
+
+    No signal is delivered there, and Python trusts that nothing is raised: else the
+    handled exception would stay the thread's current one, and the context of every
+    later one.
+    """
+    opcode = frame.f_code.co_code[frame.f_lasti]
+    return dis.opname[opcode] in ("PUSH_EXC_INFO", "POP_EXCEPT")
 
 
 # -- scripts -----------------------------------------------------------------------

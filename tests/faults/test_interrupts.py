@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dis
 import gc
 import os
 import random
@@ -27,7 +26,7 @@ from async_plot.net import files, session
 from async_plot.server import Server
 from async_plot.wire.messages import State
 
-from ..helpers import AMPLE, eventually, processes, start_script
+from ..helpers import AMPLE, eventually, on_the_brink, processes, start_script
 from .support import FAKE_VIEWER, ProcessViewer, Watcher
 
 PACKAGE = os.path.dirname(os.path.abspath(async_plot.__file__))
@@ -335,17 +334,6 @@ except KeyboardInterrupt:
 
 class Injected(KeyboardInterrupt):
     """An interrupt that a test made, told apart from a real one."""
-
-
-def on_the_brink(frame: Any) -> bool:
-    """Whether the next bytecode enters or leaves an exception handler.
-
-    No signal is delivered there, and Python trusts that nothing is raised: else the
-    handled exception would stay the thread's current one, and the context of every
-    later one.
-    """
-    opcode = frame.f_code.co_code[frame.f_lasti]
-    return dis.opname[opcode] in ("PUSH_EXC_INFO", "POP_EXCEPT")
 
 
 def interrupt_at(step: int, function: Callable[[], object]) -> bool:
