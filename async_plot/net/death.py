@@ -28,7 +28,7 @@ from .runs import Run
 
 __all__ = ["Fate", "Witness", "fate"]
 
-UNSEEN = "killed (SIGKILL?) or left by os._exit: nobody was there to see"
+UNSEEN = "killed (SIGKILL, SIGTERM?) or left by os._exit: nobody was there to see"
 KILLED = "killed"  # a state that only a list of runs knows; views say lost
 _PATIENCE = 1.0  # seconds that the process's parent may take to hear of its end
 _MOST = 1 << 16  # bytes of a file that are read

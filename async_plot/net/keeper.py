@@ -19,6 +19,7 @@ from .writer import Writer
 
 __all__ = ["Keeper"]
 
+FIRST = 1.0  # seconds at least before the second writing; doubled each time, up to
 EVERY = 10.0  # seconds at least between two writings while the run goes on
 RATE = 1 << 20  # bytes a second on average: 16 MiB every 16 s, 1 GiB every 17 minutes
 BUSY = 0.01  # share of the time that writing may take
@@ -55,6 +56,7 @@ class Keeper:
         self._share = share
         self.writing = False
         self._asked_at = 0.0
+        self._pause = FIRST  # most crashes are early ones
         self._size = 0
         self._unkept = False  # it was said that there is no room for a record
         self._too_big = False  # or that the frames are too big for it
@@ -161,11 +163,12 @@ class Keeper:
             self._unkept = True
             warn("the run's record is not kept on disk: %s", task.error)
         self.due_at = self._asked_at + max(
-            EVERY,
+            self._pause,
             self._size / RATE,
             task.seconds / BUSY,
             task.cost / (SHARE * self._share),
         )
+        self._pause = min(2 * self._pause, EVERY)
 
     # -- private: the disk's thread --------------------------------------------
 

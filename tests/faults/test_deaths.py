@@ -26,6 +26,14 @@ SCRIPT = """
 import faulthandler, logging, os, sys, time
 import numpy as np
 from async_plot import Server
+from async_plot.net.records import Records
+from async_plot.wire.messages import Frame
+
+def kept(path):
+    if not path.exists():
+        return False
+    with Records(path) as records:
+        return any(entry.kind is Frame for entry in records.entries)
 
 server = Server(view=None, name="run", overhead=1).start()
 logging.getLogger().addHandler(server.handler())
@@ -38,7 +46,7 @@ with server:
         if i == 25:
             logging.warning("half way")
     record = server.connection_file.with_name("record")
-    while not record.exists():
+    while not kept(record):  # a log record may have been first
         time.sleep(0.001)
     print(server.connection_file, flush=True)
     if "wait" in sys.argv:

@@ -14,7 +14,7 @@ import pytest
 from async_plot.net import keeper as module
 from async_plot.net.camera import Camera
 from async_plot.net.disk import Disk, Task
-from async_plot.net.keeper import BUSY, EVERY, RATE, Keeper
+from async_plot.net.keeper import BUSY, EVERY, FIRST, RATE, Keeper
 from async_plot.net.records import Records
 from async_plot.net.snapshot import Snapshot
 from async_plot.wire.messages import Frame, Log, State, Stats, Welcome
@@ -87,13 +87,26 @@ def test_it_is_due_when_there_is_news_and_time(run: Run) -> None:
     keeper.keep(TOLD, [], [])
     assert not keeper.due(1.0, 1, (1, 1))
     run.settle()
-    assert not keeper.due(1.0, 0, (0, 2))
-    assert keeper.due(1.0, 1, (1, 2))  # the first frame
+    assert not keeper.due(0.9, 0, (0, 2))
+    assert keeper.due(0.9, 1, (1, 2))  # the first frame
     keeper.keep(TOLD, [shot(1)], [])
     run.settle()
-    assert not keeper.due(1 + EVERY - 0.1, 1, (2, 2))
+    assert not keeper.due(1 + FIRST, 1, (2, 2))
     assert not keeper.due(10 * EVERY, 1, (1, 2))
     assert keeper.due(10 * EVERY, 1, (2, 2))
+
+
+def test_a_young_run_is_kept_more_often(run: Run) -> None:
+    """Most crashes are early ones."""
+    keeper = run.keeper
+    waits, now = [], 0.0
+    for number in range(1, 8):
+        assert keeper.due(now, 1, (number,))
+        keeper.keep(TOLD, [], [])
+        run.settle()
+        waits.append(keeper.due_at - now)
+        now = keeper.due_at
+    assert waits == [1, 2, 4, 8, 10, 10, 10]
 
 
 def test_big_and_slow_ones_are_rare(run: Run) -> None:
