@@ -216,16 +216,27 @@ def _checked_overhead(overhead: object) -> float:
     return float(overhead)
 
 
+def _is_path(value: object) -> bool:
+    if not isinstance(value, (str, os.PathLike)):
+        return False
+    path = os.fspath(value)
+    return isinstance(path, str) and bool(path)
+
+
 def _checked_recording(record: object, *, inert: bool) -> Recording | None:
     if record is None:
         return None
     if not isinstance(record, Recording):
-        if not isinstance(record, (str, os.PathLike)) or not os.fspath(record):
+        if not _is_path(record):
             raise TypeError(
                 "record must be the path of a file, a Recording or None, not "
                 f"{record!r}"
             )
-        record = Recording(record)
+        record = Recording(record)  # type: ignore[arg-type]
+    elif not _is_path(record.file):
+        raise ValueError(
+            f"file of a Recording must be the path of a file, not {record.file!r}"
+        )
     if not _is_number(record.rate) or not 0 < record.rate < math.inf:
         raise ValueError(f"rate of a Recording must be > 0, not {record.rate!r}")
     if not isinstance(record.limit, int) or record.limit < LEAST_LIMIT:

@@ -154,3 +154,13 @@ def test_a_recording_is_where_it_was_asked_for(
     two = checked(record=Recording(tmp_path / "x", rate=5, limit=100_000)).record
     assert one == Recording(tmp_path / "run.aplot")
     assert two == Recording(tmp_path / "x", rate=5, limit=100_000)
+
+
+@pytest.mark.parametrize("file", ["", 3, b"run.aplot", None])
+def test_a_recording_needs_a_path(file: Any) -> None:
+    """As a bare argument, and inside of a Recording."""
+    if file is not None:
+        with pytest.raises(TypeError, match="record must be the path of a file"):
+            checked(record=file)
+    with pytest.raises(ValueError, match="file of a Recording must be the path"):
+        checked(record=Recording(file))

@@ -250,7 +250,9 @@ def read(path: str | os.PathLike[str]) -> Run:
     except (FileNotFoundError, NotADirectoryError):
         raise RunNotFoundError(f"there is no connection file {path}") from None
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as e:
-        raise RunNotFoundError(f"{path} is no connection file: {e!r}") from None
+        raise RunNotFoundError(
+            f"{path} is neither a connection file nor a recording: {e!r}"
+        ) from None
 
 
 def read_record(run: Run) -> list[Message]:

@@ -107,7 +107,7 @@ def test_a_damaged_file_is_no_run(content: str | None) -> None:
         known = json.loads(run.connection_file.read_text())
         content = json.dumps({**known, "address": [1]})
     run.connection_file.write_text(content)
-    with pytest.raises(RunNotFoundError, match="is no connection file"):
+    with pytest.raises(RunNotFoundError, match="neither a connection file nor"):
         runs.read(run.directory)
     assert runs.list_runs() == []
 
