@@ -20,7 +20,7 @@ demo: $(VENV)/.installed-$(DEMO)
 	$(BIN)/async-plot demo
 
 # Many tests wait, for a window or an interpreter to start: two at a time.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test: system-packages $(VENV)/.installed-test lint
 	$(PYTEST)

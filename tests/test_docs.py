@@ -27,9 +27,6 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.rst"))
 BUILD_TIMEOUT = 240.0  # seconds; it takes a few
 
-# In one process, so that the pages are built once.
-pytestmark = pytest.mark.xdist_group("docs")
-
 
 @dataclasses.dataclass
 class Built:

@@ -119,7 +119,7 @@ class Cell:
         self.error = ""
         self.idle = False
 
-    def listen(self, until: Any, seconds: float = 60.0) -> None:
+    def listen(self, until: Any, seconds: float = AMPLE) -> None:
         """Take messages until something is so."""
         deadline = Deadline(seconds)
         while not until():
@@ -170,7 +170,7 @@ class Cell:
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    """One kernel for all tests of this file but those that end it."""
+    """One kernel for all tests of this file but the one that ends it."""
     directory = tmp_path_factory.mktemp("kernel")
     kernel = Kernel(directory)
     try:
@@ -329,15 +329,17 @@ def test_another_view_shows_nothing_here(view: str, kernel: Kernel) -> None:
     assert not kernel.renderers()
 
 
-def test_the_death_of_the_kernel_ends_the_renderer(kernel: Kernel) -> None:
-    """Also one whose plotter never comes back. The last test: it kills the kernel."""
-    cell = kernel.start(
-        "class Stuck(Wave):\n"
-        "    def draw(self, x, y):\n"
-        "        while True: pass\n"
-        "with Server(Stuck) as server: update_until(server, lambda: False)"
-    )
-    cell.listen(lambda: "drawing frame" in cell.strip)
-    (renderer,) = kernel.renderers()
-    os.kill(kernel.pid, signal.SIGKILL)
-    eventually(lambda: not psutil.pid_exists(renderer.pid))
+def test_the_death_of_the_kernel_ends_the_renderer(tmp_path: Path) -> None:
+    """Also one whose plotter never comes back."""
+    with contextlib.closing(Kernel(tmp_path)) as kernel:  # of its own, to be killed
+        kernel.run(PRELUDE)
+        cell = kernel.start(
+            "class Stuck(Wave):\n"
+            "    def draw(self, x, y):\n"
+            "        while True: pass\n"
+            "with Server(Stuck) as server: update_until(server, lambda: False)"
+        )
+        cell.listen(lambda: "drawing frame" in cell.strip)
+        (renderer,) = kernel.renderers()
+        os.kill(kernel.pid, signal.SIGKILL)
+        eventually(lambda: not psutil.pid_exists(renderer.pid))
