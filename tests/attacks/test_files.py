@@ -289,7 +289,7 @@ CHANGED = {
 def test_damaged_file_is_no_run(connection_file, index):
     """Whatever a file holds: a run, or a sentence that it is none."""
     connection_file.write_bytes(DAMAGED[index].encode("latin-1"))
-    with pytest.raises(RunNotFoundError, match="no connection file"):
+    with pytest.raises(RunNotFoundError, match="neither a connection file nor"):
         Client(connection_file)
     assert runs.list_runs() == []
 
