@@ -300,7 +300,7 @@ def test_field_of_another_type_is_no_run(connection_file, name):
     content = json.loads(connection_file.read_text())
     for value in CHANGED[name]:
         connection_file.write_text(json.dumps({**content, name: value}))
-        with pytest.raises(RunNotFoundError, match="no connection file"):
+        with pytest.raises(RunNotFoundError, match="neither a connection file nor"):
             Client(connection_file)
 
 
