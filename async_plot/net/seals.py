@@ -6,15 +6,13 @@ See `async_plot.net.records` for what a seal is good for.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import os
 import secrets
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..wire import codec, framing
+from ..wire import codec, framing, macs
 from ..wire.framing import FROM_CALCULATION_LIMITS, Measure
 from ..wire.messages import Frame, Memory, PlotterCode, Seal
 from . import files
@@ -86,9 +84,7 @@ def mac(
         What it covers.
     """
     start = b"".join([_CONTEXT, file, index.to_bytes(8, "big"), bytes([whole])])
-    if not whole:  # one call, for what is done for each frame
-        return hmac.digest(key, b"".join([start, *parts]), "sha256")
-    made = hmac.new(key, start, hashlib.sha256)
+    made = macs.new(key, start)
     for part in parts:
         made.update(part)
     return made.digest()

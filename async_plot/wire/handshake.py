@@ -17,13 +17,13 @@ what was said on an unprotected connection is no proof on a protected one.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import struct
 from collections.abc import Callable
 
 from ..errors import AuthenticationError, HandshakeError, VersionError
+from . import macs
 from .messages import Right, Role
 
 __all__ = [
@@ -73,7 +73,7 @@ def derive(key: bytes, right: Right) -> Key:
     keys of lower rights, and of no higher one.
     """
     for level in range(Right.ADMINISTER, right, -1):
-        key = hmac.digest(key, b"async_plot right %d" % (level - 1), hashlib.sha256)
+        key = macs.new(key, b"async_plot right %d" % (level - 1)).digest()
     return Key(key)
 
 
@@ -228,4 +228,4 @@ class Dialling:
 
 
 def _mac(key: bytes, label: bytes, said: bytes) -> bytes:
-    return hmac.digest(key, b"async_plot " + label + b"\0" + said, hashlib.sha256)
+    return macs.new(key, b"async_plot " + label + b"\0" + said).digest()
