@@ -222,6 +222,8 @@ class Reception:
 
         They are only closed: a shutdown would reach the parent's connections.
         """
+        if self._listener.fileno() < 0:  # it has ended, and others may have its port
+            return
         for sock in [self._listener, *(peer.sock for peer in self.peers)]:
             sock.close()
         if self._gate is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from async_plot.client import Client
+from async_plot.server import Server
 
 from ..helpers import AMPLE, end_processes, run_script, start_script
 from .support import ProcessViewer, Watcher
@@ -236,3 +237,15 @@ if __name__ == "__main__":
     )
     assert result.stdout == "5\n"
     assert result.stderr == ""
+
+
+def test_a_run_that_ended_lets_go_of_nothing_in_a_forked_child() -> None:
+    """Its port may be that of another run by then."""
+    with Server(view=None) as ended:
+        assert ended.address is not None
+        port = ended.address[1]
+    assert ended._session is not None
+    with Server(view=None, port=port) as server:
+        server.update(1)
+        ended._session.forked()  # as in a child, where both are remembered
+        assert next(iter(Client(server))).args == (1,)

@@ -24,7 +24,8 @@ BIG = 1 << 17  # float64: 1 MiB
 
 
 def in_shm() -> set[str]:
-    return set(os.listdir("/dev/shm"))
+    # Semaphores of multiprocessing are other programs'.
+    return {name for name in os.listdir("/dev/shm") if not name.startswith("sem.")}
 
 
 def is_near(server: Server) -> bool:

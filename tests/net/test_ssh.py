@@ -241,7 +241,7 @@ def test_a_run_that_ended_during_a_cut_is_told(
         tunnel = fake.tunnel()
         [run] = tunnel.ask()
         with Messages(run, tunnel=tunnel) as messages:
-            eventually(lambda: messages.of(State) or server.viewers)
+            eventually(lambda: messages.of(Welcome))
             gone = MARK + json.dumps({"runs": [], "error": "no such run"})
             ended = {} if ending == "lost" else {"address": None, "key": None}
             answering(told(server, state=ending, **ended) if ending else gone)
