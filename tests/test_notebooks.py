@@ -343,3 +343,18 @@ def test_the_death_of_the_kernel_ends_the_renderer(tmp_path: Path) -> None:
         (renderer,) = kernel.renderers()
         os.kill(kernel.pid, signal.SIGKILL)
         eventually(lambda: not psutil.pid_exists(renderer.pid))
+
+
+def test_a_restart_of_the_kernel_leaves_no_process(tmp_path: Path) -> None:
+    """As the notebook's button asks for it, in the middle of a calculation."""
+    with contextlib.closing(Kernel(tmp_path)) as kernel:  # of its own, to be restarted
+        kernel.run(PRELUDE)
+        cell = kernel.start("with quick() as server: update_until(server, lambda: 0)")
+        cell.listen(lambda: kernel.renderers())
+        before, [renderer] = kernel.pid, kernel.renderers()
+        kernel.manager.restart_kernel()
+        kernel.client.wait_for_ready(timeout=AMPLE)
+        kernel.pid = kernel.manager.provisioner.pid  # type: ignore[union-attr]
+        assert kernel.pid != before
+        eventually(lambda: not psutil.pid_exists(renderer.pid))
+        assert not kernel.renderers()
