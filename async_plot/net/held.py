@@ -83,7 +83,8 @@ class Held:
             The instant, or infinity where it was asked for.
         """
         if not self.feed.due:
-            taken = self.newest.taken if self.newest else 0.0
+            # Without any, the first one is being taken at this moment.
+            taken = self.newest.taken if self.newest else self._asked
             free_at = budget.free_at(now, 0.0 if waiting else mean)
             at = due_at(free_at, taken, waiting=waiting, watched=watched)
             if now < at:

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from .strip import HANGING, StripState
@@ -91,7 +92,7 @@ class Watchdog(threading.Thread):
             seconds = time.monotonic() - since
             if number and since != told and seconds >= HUNG:
                 told = since
-                frame = sys._current_frames().get(self._drawer)
+                frame = _interrupted(sys._current_frames().get(self._drawer))
                 stack = "".join(traceback.format_stack(frame)[-8:])
                 self._callback(number, seconds, stack)
 
@@ -100,3 +101,13 @@ class Watchdog(threading.Thread):
         self._stopped.set()
         if self.is_alive():
             self.join()
+
+
+def _interrupted(frame: FrameType | None) -> FrameType | None:
+    """Where the drawing is, if the thread is just now in the alarm's callback."""
+    found, each = frame, frame
+    while each is not None:
+        if each.f_code is Alarm._ring.__code__:
+            found = each.f_back
+        each = each.f_back
+    return found

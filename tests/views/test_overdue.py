@@ -85,3 +85,27 @@ def test_the_watchdog_tells_once_of_each_drawing_and_where_it_is(quick: None) ->
     finally:
         watchdog.stop()
     assert len(told) == 2
+
+
+def test_the_stack_is_the_drawings_also_while_the_alarm_rings(quick: None) -> None:
+    """Its callback draws a warning, which may take long on a busy machine."""
+    told: list[str] = []
+    alarm = overdue.Alarm(lambda: eventually(lambda: told))
+    state = StripState(drawing=7, drawing_since=time.monotonic() - 60)
+    watchdog = overdue.Watchdog(state, lambda *what: told.append(what[2]))
+
+    def users_draw() -> None:
+        deadline = Deadline(AMPLE)
+        while not told:
+            deadline.check("the watchdog")
+
+    try:
+        alarm.start()
+        watchdog.start()
+        users_draw()
+    finally:
+        watchdog.stop()
+        alarm.close()
+    (stack,) = told
+    assert "in users_draw" in stack
+    assert "in _ring" not in stack
