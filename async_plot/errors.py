@@ -13,6 +13,8 @@ place in the tree says whose fault it is::
         AuthenticationError                 the other end holds another key
       ProtocolError                         the peer's: these bytes are no message
         MessageTooLargeError                the peer's: past a limit
+      TaskError (RuntimeError)              the task's: how one task of a job failed
+        WorkerDiedError                     a worker ended inside of it
       RunNotFoundError (LookupError)        yours: no such run on this machine
       ForeignError (PermissionError)        somebody else's file would run code
 """
@@ -29,8 +31,10 @@ __all__ = [
     "PlotterError",
     "ProtocolError",
     "RunNotFoundError",
+    "TaskError",
     "UnsupportedValueError",
     "VersionError",
+    "WorkerDiedError",
 ]
 
 
@@ -123,6 +127,48 @@ class MessageTooLargeError(ProtocolError):
 
     def __str__(self) -> str:
         return f"{self.what} of {self.size} exceeds the limit of {self.limit}"
+
+
+class TaskError(AsyncPlotError, RuntimeError):
+    """One task of a job failed.
+
+    It is the cause of the exception that the task raised, where that can be brought
+    back; else it is raised itself. With ``errors="return"`` it stands in the place of
+    the task's result.
+
+    Parameters
+    ----------
+    task : int
+        Index of the task.
+    worker : str
+        Which worker performed it, for people.
+    argument : str
+        What it was called with, in short.
+    kind, text : str
+        Name of the exception's class; what it says.
+    trace : str
+        The whole traceback in the worker, of causes and contexts too.
+    """
+
+    def __init__(
+        self, task: int, worker: str, argument: str, kind: str, text: str, trace: str
+    ) -> None:
+        super().__init__(task, worker, argument, kind, text, trace)
+        self.task = task
+        self.worker = worker
+        self.argument = argument
+        self.kind = kind
+        self.text = text
+        self.trace = trace
+
+    def __str__(self) -> str:
+        said = f"{self.kind}: {self.text}" if self.text else self.kind
+        head = f"task {self.task} ({self.argument}) failed in {self.worker}: {said}"
+        return f"{head}\n\n{self.trace}" if self.trace else head
+
+
+class WorkerDiedError(TaskError):
+    """A worker ended while it performed a task: killed, crashed, or out of memory."""
 
 
 class RunNotFoundError(AsyncPlotError, LookupError):

@@ -23,6 +23,7 @@ _FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "bytes": st.binary(max_size=200),
     "list[str]": st.lists(st.text(max_size=10), max_size=5),
+    "list[float]": st.lists(st.floats(allow_nan=False), max_size=5),
     "list[int]": st.lists(st.integers(0, 2**64 - 1), max_size=5),
 }
 

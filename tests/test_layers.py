@@ -27,6 +27,7 @@ ALLOWED = {
     "errors": set(),
     "wire": {"wire", "errors"},
     "net": {"net", "wire", "errors"},
+    "jobs": {"jobs", "net", "wire", "errors"},
     "plotter": {"errors"},
     "options": {"net", "plotter", "errors"},
     "server": {"net", "wire", "plotter", "options", "errors", "jobs", "panel"},

@@ -9,11 +9,21 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import ClosedError, HandshakeError, ProtocolError
 from . import framing, handshake
 from .handshake import Dialled, Dialling
-from .messages import FROM_CALCULATION, FROM_VIEWER, Memory, Message, Right, Role
+from .messages import (
+    FROM_CALCULATION,
+    FROM_VIEWER,
+    FROM_WORKER,
+    TO_WORKER,
+    Memory,
+    Message,
+    Right,
+    Role,
+)
 from .outbox import Outbox
 
 __all__ = ["Connection", "Phase"]
@@ -186,12 +196,8 @@ class Connection:
             if after is None:
                 return []
             rest = after
-        dialled = isinstance(self._proof, Dialled)
-        self._reader = reader = framing.Reader(
-            FROM_VIEWER if dialled else FROM_CALCULATION,
-            framing.FROM_VIEWER_LIMITS if dialled else framing.FROM_CALCULATION_LIMITS,
-            self._allocate,
-        )
+        said, limits = self._what_is_said()
+        self._reader = reader = framing.Reader(said, limits, self._allocate)
         self.phase = Phase.OPEN
         messages: list[Message] = []
         while rest:  # what the peer said right behind its proof
@@ -201,3 +207,13 @@ class Connection:
             messages += reader.received(step)
             rest = rest[step:]
         return messages
+
+    def _what_is_said(self) -> tuple[tuple[type[Any], ...], framing.Limits]:
+        """What the peer may say, now that it is known who it is."""
+        if isinstance(self._proof, Dialling):
+            if self._proof.role is Role.WORKER:
+                return TO_WORKER, framing.FROM_VIEWER_LIMITS
+            return FROM_CALCULATION, framing.FROM_CALCULATION_LIMITS
+        if self.role is Role.WORKER:
+            return FROM_WORKER, framing.FROM_WORKER_LIMITS
+        return FROM_VIEWER, framing.FROM_VIEWER_LIMITS

@@ -25,7 +25,9 @@ from .messages import (
     FROM_CALCULATION,
     FROM_RENDERER,
     FROM_VIEWER,
+    FROM_WORKER,
     IN_FILES,
+    TO_WORKER,
     Frame,
     Memory,
     Message,
@@ -44,10 +46,24 @@ __all__ = [
     "without_buffers",
 ]
 
+# Fields that stand in a debug log.
+_TELLING = (
+    *("plotter", "number", "state", "view", "reason", "frame", "name"),
+    *("bar", "worker", "job"),
+)
 _PREFIX = struct.Struct("!IHBB")
 _STAGE = 65536  # bytes; what a small message arrives in together with its kin
 _DIRECT = 16384  # bytes still missing from which memory is lent directly
-_KINDS = (*FROM_CALCULATION, *FROM_VIEWER, *FROM_RENDERER, *IN_FILES)
+_KINDS: dict[type[Any], None] = dict.fromkeys(
+    (
+        *FROM_CALCULATION,
+        *FROM_VIEWER,
+        *FROM_WORKER,
+        *TO_WORKER,
+        *FROM_RENDERER,
+        *IN_FILES,
+    )
+)
 _KNOWN = {kind.code for kind in _KINDS}
 
 
@@ -73,6 +89,7 @@ class Limits:
 # What a viewer may say is small; what a calculation may say is bounded so that a
 # wrong length is an error and not a crash by lack of memory.
 FROM_VIEWER_LIMITS = Limits(header=1 << 16, buffers=0, memory=0)
+FROM_WORKER_LIMITS = Limits(header=1 << 18, buffers=0, memory=0)
 FROM_CALCULATION_LIMITS = Limits(header=1 << 24, buffers=4096, memory=1 << 33)
 FROM_RENDERER_LIMITS = Limits(header=1 << 16, buffers=1, memory=1 << 23)
 
@@ -312,7 +329,7 @@ def describe(message: Message) -> str:
     """
     name = type(message).__name__.lower()
     parts = [name]
-    for key in ("plotter", "number", "state", "view", "reason", "frame", "name"):
+    for key in _TELLING:
         value = getattr(message, key, None)
         if value not in (None, ""):
             parts.append(f"#{value}" if key == "number" else printable(str(value)[:80]))
@@ -496,6 +513,9 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "bytes": lambda value: type(value) is bytes,
     "list[str]": _list_of(str),
     "list[int]": _list_of(int),
+    "list[float]": lambda value: (
+        type(value) is list and all(type(v) in (float, int) for v in value)
+    ),
 }
 
 # Name, declared type and check of each field of each message's header.

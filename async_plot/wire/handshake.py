@@ -10,9 +10,10 @@ gets ``answer``::
 Each mac is HMAC-SHA256 over a label of its direction and everything said before
 it (so version, role, right and both nonces): a message cannot be replayed, sent
 back, or answered for another version. The key used is the run's key for the right
-that is asked for, see `derive`; the key itself never travels. Where something else
-protects the connection, both macs also stand for the fingerprint of its certificate:
-what was said on an unprotected connection is no proof on a protected one.
+that is asked for, see `derive`, or that for workers, see `worker_key`; the run's key
+itself never travels. Where something else protects the connection, both macs also
+stand for the fingerprint of its certificate: what was said on an unprotected connection
+is no proof on a protected one.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ __all__ = [
     "Key",
     "derive",
     "new_key",
+    "worker_key",
 ]
 
 VERSION = 1
@@ -75,6 +77,15 @@ def derive(key: bytes, right: Right) -> Key:
     for level in range(Right.ADMINISTER, right, -1):
         key = macs.new(key, b"async_plot right %d" % (level - 1)).digest()
     return Key(key)
+
+
+def worker_key(key: bytes) -> Key:
+    """Key by which a worker proves that a run sent it: it can report, and not look.
+
+    HMAC-SHA256 of the run's key. It travels with tasks, through whatever the executor
+    uses for that.
+    """
+    return Key(macs.new(key, b"async_plot worker").digest())
 
 
 class Dialled:
@@ -136,7 +147,10 @@ class Dialled:
             self.role, self.right = Role(role), Right(right)
         except ValueError:
             raise HandshakeError(f"role {role} or right {right} is unknown") from None
-        key = derive(self._key, self.right)
+        if self.role is Role.WORKER:
+            key = worker_key(self._key)
+        else:
+            key = derive(self._key, self.right)
         bound = self._binding()
         if not hmac.compare_digest(mac, _mac(key, b"dialling", said + bound)):
             raise AuthenticationError("the peer does not hold the key of this run")
@@ -156,7 +170,7 @@ class Dialling:
     Parameters
     ----------
     key : bytes
-        The key for `right`, see `derive`.
+        The key for `right`, see `derive`, or a worker's.
     role, right : Role, Right
         What this end is, and what it asks to be allowed.
     random : callable, default: os.urandom
@@ -175,7 +189,7 @@ class Dialling:
     ) -> None:
         self._key = key
         self._binding = binding
-        self._role = role
+        self.role = role
         self._right = right
         self._nonce = random(32)
         self._received = b""
@@ -210,7 +224,7 @@ class Dialling:
             if self._received:  # a true answer is made of a proof it has not seen
                 raise AuthenticationError("the other end answers before it was asked")
             proof = _PROOF.pack(
-                _MAGIC, VERSION, self._role, self._right, self._nonce, b"\0" * 32
+                _MAGIC, VERSION, self.role, self._right, self._nonce, b"\0" * 32
             )[:-32]
             mac = _mac(self._key, b"dialling", hello + proof + self._binding)
             self._said = hello + proof + mac

@@ -4,32 +4,42 @@ Knows no bytes, socket or clock. ``docs/protocol.rst`` shows the same table to
 readers; the codes below are the protocol and never change their meaning.
 
 Codes 1 to 15 are spoken by a calculation, 16 to 31 by a viewer; 12 is found in files
-alone. Kept free: 32 to
-63 for jobs and their workers, 64 to 95 for commands and parameters (which will
-ask for `Right.CONTROL`), 96 to 127 for panels.
+alone. 32 to 63 are of jobs and their workers, see `async_plot.wire.reports`. Kept
+free: 64 to 95 for commands and parameters (which will ask for `Right.CONTROL`), 96 to
+127 for panels.
 """
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Union
+from typing import ClassVar, Union
+
+from .lanes import Lane, Memory, Right, Role, RunState
+from .reports import Failure, Job, Pace, Points, Progress, Slowest, Worker
 
 __all__ = [
     "FROM_CALCULATION",
     "FROM_RENDERER",
     "FROM_VIEWER",
+    "FROM_WORKER",
     "IN_FILES",
+    "TO_WORKER",
+    "Failure",
     "Frame",
     "Goodbye",
+    "Job",
     "Lane",
     "Log",
     "Mapped",
+    "Memory",
     "Message",
     "Missed",
     "Opened",
+    "Pace",
     "Picture",
     "PlotterCode",
+    "Points",
+    "Progress",
     "Ready",
     "Right",
     "Role",
@@ -38,49 +48,15 @@ __all__ = [
     "Seal",
     "Slot",
     "SlotFrame",
+    "Slowest",
     "Stalled",
     "State",
     "Stats",
     "Trouble",
     "Welcome",
     "Words",
+    "Worker",
 ]
-
-# Raw memory that travels beside a header: a memoryview, or an array's own buffer.
-Memory = Any
-
-
-class Lane(enum.Enum):
-    """How a message waits: whole and in order, or only the newest of its key."""
-
-    KEPT = "kept"
-    NEWEST = "newest"
-
-
-class Role(enum.IntEnum):
-    """What the end that dials is."""
-
-    VIEWER = 1
-    WORKER = 2
-    HUB = 3
-
-
-class Right(enum.IntEnum):
-    """What the end that dials may do; each right holds the ones below it."""
-
-    LOOK = 1
-    CONTROL = 2
-    ADMINISTER = 3
-
-
-class RunState(str, enum.Enum):
-    """How a calculation stands, in the words that every view shows."""
-
-    RUNNING = "running"
-    FINISHED = "finished"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-    LOST = "lost"  # said by the viewer's own end: the calculation left no word
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,8 +532,15 @@ FROM_CALCULATION = (
     Slot,
     SlotFrame,
     Stalled,
+    Job,
+    Progress,
+    Worker,
+    Failure,
+    Slowest,
 )
 FROM_VIEWER = (Ready, Opened, Trouble, Goodbye, Mapped)
+FROM_WORKER = (Job, Progress, Worker, Failure, Slowest, Points, Log, Goodbye)
+TO_WORKER = (Pace,)
 IN_FILES = (Seal,)  # beside what a calculation says
 # On no connection: to a notebook's kernel, through the pipe of the process that it
 # started.
@@ -583,4 +566,11 @@ Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Mapped,
     Picture,
     Words,
+    Job,
+    Progress,
+    Worker,
+    Failure,
+    Slowest,
+    Points,
+    Pace,
 ]

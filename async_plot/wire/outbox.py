@@ -37,7 +37,8 @@ class Outbox:
     def put(self, message: Message) -> None:
         """Add a message to its lane."""
         if message.lane is Lane.NEWEST:
-            key = (message.code, getattr(message, "plotter", None))
+            name = getattr(message, "key", "plotter")
+            key = (message.code, getattr(message, name, None))
             self._newest.pop(key, None)  # the newest of a key waits at the end
             self._newest[key] = message
             return

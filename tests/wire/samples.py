@@ -11,27 +11,36 @@ from async_plot.wire import framing
 from async_plot.wire.messages import (
     FROM_CALCULATION,
     FROM_VIEWER,
+    FROM_WORKER,
+    TO_WORKER,
+    Failure,
     Frame,
     Goodbye,
+    Job,
     Log,
     Mapped,
     Memory,
     Message,
     Missed,
     Opened,
+    Pace,
     Picture,
     PlotterCode,
+    Points,
+    Progress,
     Ready,
     Scalars,
     Seal,
     Slot,
     SlotFrame,
+    Slowest,
     Stalled,
     State,
     Stats,
     Trouble,
     Welcome,
     Words,
+    Worker,
 )
 
 __all__ = [
@@ -44,7 +53,9 @@ __all__ = [
     "stream",
 ]
 
-KINDS = (*FROM_CALCULATION, *FROM_VIEWER)
+KINDS = tuple(
+    dict.fromkeys((*FROM_CALCULATION, *FROM_VIEWER, *FROM_WORKER, *TO_WORKER))
+)
 
 SAMPLES: dict[type[Any], Message] = {
     Welcome: Welcome(
@@ -78,6 +89,55 @@ SAMPLES: dict[type[Any], Message] = {
     Goodbye: Goodbye("window closed"),
     Picture: Picture("", 0, 640, 480, "frame 41", [b"png"]),
     Words: Words(["running"], ["name"], "whole", True),
+    Job: Job(
+        "j.1", "", "sums", "f", "a.py", 3, "Adds.", "b.py", 9, "map(f)", "loky", 2, 1.5
+    ),
+    Progress: Progress(
+        bar="j.1",
+        parent="",
+        job="j.1",
+        worker="",
+        desc="sums",
+        unit="it",
+        done=3.0,
+        total=-1.0,
+        failed=1,
+        elapsed=2.0,
+        rate=1.5,
+        remaining=float("inf"),
+        state="running",
+        postfix="loss=1",
+        place=[0, 3],
+        leave=True,
+    ),
+    Worker: Worker(
+        worker="w.1",
+        number=1,
+        job="j.1",
+        pid=8,
+        host="box",
+        thread="",
+        state="working",
+        chunk=2,
+        counted=1,
+        task=17,
+        argument="x=17",
+        since=2.5,
+        done=16,
+        failed=1,
+        cpu=0.5,
+        memory=1e6,
+        startup=0.25,
+        init=0.125,
+        waiting=0.5,
+        working=1.0,
+        ending=0.0,
+        text="",
+    ),
+    Failure: Failure("j.1", "w.1", 1, 9, "x=9", "ValueError", "no", "Traceback", 2.5),
+    Slowest: Slowest("j.1", [9, 4], [1.5, 0.5], ["x=9", "x=4"], [1, 2]),
+    Points: Points("w.1", 1.0, ["loss"], [0.5]),
+    Pace: Pace(0.25),
 }
 
 
@@ -99,6 +159,10 @@ def stream(*messages: Message) -> bytes:
 
 def reader_for(kind: type[Any], **options: Any) -> framing.Reader:
     """Make a reader at the end that may be told this kind of message."""
+    if kind in TO_WORKER:
+        return framing.Reader(TO_WORKER, framing.FROM_VIEWER_LIMITS, **options)
+    if kind is Points:
+        return framing.Reader(FROM_WORKER, framing.FROM_WORKER_LIMITS, **options)
     if kind in FROM_VIEWER:
         return framing.Reader(FROM_VIEWER, framing.FROM_VIEWER_LIMITS, **options)
     return framing.Reader(FROM_CALCULATION, framing.FROM_CALCULATION_LIMITS, **options)

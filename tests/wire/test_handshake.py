@@ -10,7 +10,7 @@ from async_plot.errors import (
     VersionError,
 )
 from async_plot.wire import handshake
-from async_plot.wire.handshake import Dialled, Dialling, derive, new_key
+from async_plot.wire.handshake import Dialled, Dialling, derive, new_key, worker_key
 from async_plot.wire.messages import Right, Role
 
 KEY = bytes(range(32))
@@ -329,3 +329,35 @@ def test_no_error_tells_the_key():
         for text in (str(caught.value), repr(here), repr(there)):
             assert key.hex() not in text
             assert repr(bytes.join(b"", [key]))[2:-1] not in text
+
+
+# -- workers -----------------------------------------------------------------------
+
+
+def test_a_worker_proves_its_own_key():
+    """Which is the run's as little as that of any right."""
+    here = dialled()
+    there = Dialling(worker_key(KEY), Role.WORKER, Right.LOOK)
+    proof, _ = there.receive(here.data_to_send())
+    answer, _ = here.receive(proof)
+    assert there.receive(answer) == (b"", b"")
+    assert here.role is Role.WORKER
+
+
+@pytest.mark.parametrize("right", list(Right))
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.HUB])
+def test_a_workers_key_opens_nothing_else(role, right):
+    """Whoever reads the tasks of a cluster can report, and not look."""
+    here, there = dialled(), Dialling(worker_key(KEY), role, right)
+    proof, _ = there.receive(here.data_to_send())
+    with pytest.raises(AuthenticationError):
+        here.receive(proof)
+
+
+@pytest.mark.parametrize("right", list(Right))
+def test_no_other_key_is_a_workers(right):
+    """A viewer cannot report."""
+    here, there = dialled(), Dialling(derive(KEY, right), Role.WORKER, Right.LOOK)
+    proof, _ = there.receive(here.data_to_send())
+    with pytest.raises(AuthenticationError):
+        here.receive(proof)

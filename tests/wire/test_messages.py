@@ -14,7 +14,9 @@ from async_plot.wire.messages import (
     FROM_RENDERER,
     FROM_VIEWER,
     IN_FILES,
+    TO_WORKER,
     Lane,
+    Points,
     Right,
     Role,
     RunState,
@@ -46,6 +48,13 @@ CODES = {
     "Mapped": 20,
     "Picture": 21,
     "Words": 22,
+    "Job": 32,
+    "Progress": 33,
+    "Worker": 34,
+    "Failure": 35,
+    "Slowest": 36,
+    "Points": 37,
+    "Pace": 38,
 }
 
 
@@ -56,8 +65,11 @@ def test_codes_are_the_protocol():
 
 
 def test_codes_tell_the_speaker():
-    """A calculation speaks codes 1 to 15, a viewer 16 to 31."""
-    assert all(1 <= kind.code <= 15 for kind in (*FROM_CALCULATION, *IN_FILES))
+    """A calculation speaks codes 1 to 15, a viewer 16 to 31; 32 to 63 are of jobs."""
+    of_jobs = {kind for kind in FROM_CALCULATION if kind.__module__.endswith("reports")}
+    own = {*FROM_CALCULATION, *IN_FILES} - of_jobs
+    assert all(1 <= kind.code <= 15 for kind in own)
+    assert all(32 <= kind.code <= 63 for kind in {*of_jobs, *TO_WORKER, Points})
     assert all(16 <= kind.code <= 31 for kind in (*FROM_VIEWER, *FROM_RENDERER))
 
 
@@ -117,9 +129,12 @@ def test_types_of_fields_can_be_checked(kind):
 
 
 def test_only_what_may_be_superseded_is_in_the_newest_lane():
-    """Frames, statistics and stalls are; everything else must arrive."""
+    """Frames, progress and the like are; everything else must arrive."""
     newest = {kind.__name__ for kind in KINDS if kind.lane is Lane.NEWEST}
-    assert newest == {"Frame", "SlotFrame", "Stalled", "Stats"}
+    assert newest == {
+        *("Frame", "SlotFrame", "Stalled", "Stats"),
+        *("Progress", "Worker", "Slowest", "Pace"),
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
