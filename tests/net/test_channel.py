@@ -72,7 +72,7 @@ def test_without_a_fingerprint_it_is_a_plain_socket():
 def test_one_thread_receives_while_another_sends(far):
     """Megabytes both ways at once arrive as they were sent."""
     data = os.urandom(1 << 20)
-    link = channel.dial(far.address, 5, far.fingerprint)
+    link = channel.dial(far.address, AMPLE, far.fingerprint)
     assert isinstance(link, TlsChannel)
     link.settimeout(AMPLE)
 
@@ -99,7 +99,7 @@ def test_another_certificate_is_refused_before_a_word_is_said(far):
     """The far end is not even told that its handshake has ended."""
     pin = "00" * 32
     with pytest.raises(AuthenticationError, match="another certificate"):
-        channel.dial(far.address, 5, pin)
+        channel.dial(far.address, AMPLE, pin)
     far.close()
     assert far.heard and not far.shaken
 
@@ -121,7 +121,7 @@ def test_what_speaks_no_tls_is_told_apart(tmp_path):
             thread = threading.Thread(target=play)
             thread.start()
             with pytest.raises(error):
-                channel.dial(listener.getsockname(), 5, "00" * 32)
+                channel.dial(listener.getsockname(), AMPLE, "00" * 32)
             thread.join(AMPLE)
 
 
@@ -136,7 +136,7 @@ def test_a_silent_end_is_left_in_time():
 
 def test_data_that_nobody_acknowledges_ends_a_far_connection(far):
     """Keep-alive is silent while data is under way; this is not."""
-    link = channel.dial(far.address, 5, far.fingerprint)
+    link = channel.dial(far.address, AMPLE, far.fingerprint)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         set_to = link._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
         assert 0 < set_to <= 15_000

@@ -37,7 +37,7 @@ def gate(target: socket.socket) -> Iterator[Gate]:
 
 def test_it_tells_where_connections_come_from_and_what_binds_them(gate, target):
     """Only for those that come through it, until they are forgotten."""
-    far = channel.dial(gate.address, 10, gate.fingerprint)
+    far = channel.dial(gate.address, AMPLE, gate.fingerprint)
     near, (_, port) = target.accept()
     eventually(lambda: gate.origin(port))
     assert gate.origin(port).startswith("127.0.0.1:")
@@ -72,10 +72,11 @@ def test_an_interrupted_start_leaves_no_process(target, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Gate, "_report", interrupt)
-    before = psutil.Process().children()
+    before = set(psutil.Process().children())
     with pytest.raises(KeyboardInterrupt):
         Gate().open("127.0.0.1", 0, target.getsockname())
-    assert psutil.Process().children() == before
+    # Older ones that had ended may have been waited for meanwhile.
+    assert set(psutil.Process().children()) <= before
 
 
 def test_a_process_that_dies_at_once_is_an_error(target, monkeypatch):

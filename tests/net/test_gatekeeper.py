@@ -40,7 +40,7 @@ class Gate:
         self._thread.start()
 
     def dial(self) -> channel.Channel:
-        return channel.dial(self.address, 10, self.fingerprint)
+        return channel.dial(self.address, AMPLE, self.fingerprint)
 
     def connect(self) -> tuple[channel.Channel, socket.socket]:
         """Both ends of a connection through it."""
@@ -152,7 +152,7 @@ def test_the_end_of_the_calculation_is_its_end(gate):
 
 def test_a_handshake_ends_in_time_and_within_its_bytes(gate, monkeypatch):
     """Whoever is silent, slow or long-winded is dropped; a good one is served."""
-    monkeypatch.setattr(gatekeeper, "HANDSHAKE_TIMEOUT", 1.0)
+    monkeypatch.setattr(gatekeeper, "HANDSHAKE_TIMEOUT", AMPLE)
     with ExitStack() as stack:
         silent, slow, long = (
             stack.enter_context(socket.create_connection(gate.address)) for _ in "abc"
@@ -165,6 +165,8 @@ def test_a_handshake_ends_in_time_and_within_its_bytes(gate, monkeypatch):
         far, near = gate.connect()
         near.sendall(b"hi")
         assert receive(far, 2) == b"hi"
+        # Shorter now than a good one may need on a busy machine.
+        monkeypatch.setattr(gatekeeper, "HANDSHAKE_TIMEOUT", 0.1)
         for sock in (silent, slow, long):
             sock.settimeout(AMPLE)
             with suppress(ConnectionError):

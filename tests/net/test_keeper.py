@@ -80,6 +80,14 @@ def test_a_record_is_replaced_in_one_step(run: Run, path: Path) -> None:
         assert os.listdir(path.parent) == ["record"]
 
 
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this one takes: another test is about slow ones."""
+    monkeypatch.setattr(module, "BUSY", math.inf)
+    monkeypatch.setattr(module, "SHARE", math.inf)
+
+
+@pytest.mark.usefixtures("quick_disk")
 def test_it_is_due_when_there_is_news_and_time(run: Run) -> None:
     """At most every so often; not while one is being written."""
     keeper = run.keeper
@@ -97,12 +105,9 @@ def test_it_is_due_when_there_is_news_and_time(run: Run) -> None:
     assert keeper.due(10 * EVERY, 1, (2, 2))
 
 
-def test_a_young_run_is_kept_more_often(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("quick_disk")
+def test_a_young_run_is_kept_more_often(run: Run) -> None:
     """Most crashes are early ones."""
-    monkeypatch.setattr(module, "BUSY", math.inf)  # of this disk, that may be slow
-    monkeypatch.setattr(module, "SHARE", math.inf)
     keeper = run.keeper
     waits, now = [], 0.0
     for number in range(1, 8):

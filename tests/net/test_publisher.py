@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,14 @@ class Dialled:
             assert self.receive(), f"the end, got {self.got}"
         return found[-1]
 
+    def expect_that(self, kind: type, holds: Callable[[Any], object]) -> Any:
+        """Receive until one of a kind is as wanted, whatever else came; give it."""
+        deadline = Deadline(AMPLE)
+        while not (found := [m for m in self.got if isinstance(m, kind) and holds(m)]):
+            deadline.check(f"{kind.__name__}, got {self.got}")
+            assert self.receive(), f"the end, got {self.got}"
+        return found[0]
+
     def hung_up(self) -> bool:
         """Whether the other end hangs up now."""
         try:
@@ -128,15 +137,21 @@ class Run:
         )
         self.publisher.start()
 
-    def end(self, seconds: float = 0.5) -> float:
-        """End it; say how long that took."""
-        before = time.monotonic()
-        ending = Ending(State("finished", "", time.time()), before + seconds)
-        self.publisher.finish(ending)
+    def tell_end(self, seconds: float) -> None:
+        """Have it end; viewers that stay, or a disk, may delay that for so long."""
+        deadline = time.monotonic() + seconds
+        self.publisher.finish(Ending(State("finished", "", time.time()), deadline))
+
+    def end(self, seconds: float = 0.5) -> None:
+        """End it, and wait for that."""
+        self.tell_end(seconds)
+        self.has_ended()
+
+    def has_ended(self) -> None:
+        """Wait for its end."""
         self.publisher.join(AMPLE)
         assert self.publisher.done
         self.publisher.notice.close()
-        return time.monotonic() - before
 
 
 @pytest.fixture
@@ -154,7 +169,8 @@ def test_a_viewer_is_introduced_and_served_on_credit(run: Run) -> None:
     run.feeds[1].update("other")
     with Dialled(run.address) as viewer:
         viewer.expect(Stats, 2)
-        assert [type(m) for m in viewer.got] == [PlotterCode] * 2 + [Stats] * 2
+        # What comes by itself now and then may follow at once.
+        assert [type(m) for m in viewer.got[:4]] == [PlotterCode] * 2 + [Stats] * 2
         viewer.say(Ready("a", 0))
         assert viewer.expect(Frame).number == 1
         for i in range(2, 6):
@@ -242,10 +258,12 @@ def test_a_peer_without_a_proof_in_time_is_hung_up_on(
         sockets.dial(*run.address, AMPLE) as mute,
         sockets.dial(*run.address, AMPLE) as slow,
     ):
-        slow.sendall(b"\x89APLOT")
+        with contextlib.suppress(ConnectionError):  # this end may be late, too
+            slow.sendall(b"\x89APLOT")
         for sock in (mute, slow):
-            assert len(sock.recv(100)) == 42
-            assert sock.recv(1) == b""
+            with contextlib.suppress(ConnectionResetError):
+                assert len(sock.recv(100)) == 42
+                assert sock.recv(1) == b""
 
 
 def test_statistics_and_records_come_by_themselves(run: Run) -> None:
@@ -254,14 +272,16 @@ def test_statistics_and_records_come_by_themselves(run: Run) -> None:
         viewer.expect(Stats, 2)
         for i in range(10):
             run.feeds[1].update(i)
-        stats = viewer.expect(Stats, 3)
-        assert (stats.plotter, stats.updates, stats.viewers) == ("b", 10, 1)
+        stats = viewer.expect_that(Stats, lambda stats: stats.updates == 10)
+        assert (stats.plotter, stats.viewers) == ("b", 1)
 
 
 def test_the_end_without_viewers_is_quick_and_kept(run: Run) -> None:
     """The last frame, and how it ended."""
     run.feeds[0].update(1)
-    assert run.end(5.0) < 2.0
+    before = time.monotonic()
+    run.end(AMPLE)
+    assert time.monotonic() - before < AMPLE / 2
     assert run.retired == ["finished"]
     with Records(run.record) as kept:
         last = kept.entries[-1]
@@ -279,8 +299,9 @@ def test_a_record_that_fails_is_told(
     with Dialled(run.address) as viewer:
         viewer.expect(Stats, 2)
         run.feeds[0].update(1)
-        run.end()
+        run.tell_end(AMPLE)
         assert viewer.expect(State).state == "finished"
+    run.has_ended()
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert "No such file" in record.getMessage()
@@ -412,6 +433,11 @@ def test_it_says_that_it_lives_while_nothing_happens(
         viewer.expect(Stats, 4)
 
 
+def goes_on(told: Stalled) -> bool:
+    """Whether this says that there is life again; soon it may stall once more."""
+    return not told.text
+
+
 @pytest.fixture
 def stalled(tmp_path: Path) -> Iterator[Run]:
     run = Run(tmp_path, stalled_after=0.2)
@@ -429,11 +455,9 @@ def test_a_stall_is_told_to_viewers_early_and_late(
         assert "MainThread" in told.text
         with Dialled(stalled.address) as late:
             assert late.expect(Stalled).seconds >= told.seconds
-        seen = len([m for m in early.got if isinstance(m, Stalled) and not m.text])
-        assert seen == 0
+        assert all(m.text for m in early.got if isinstance(m, Stalled))
         stalled.feeds[1].update(1)
-        while early.expect(Stalled).text:
-            early.receive()
+        early.expect_that(Stalled, goes_on)
     eventually(lambda: "no sign of life" in caplog.text)
     assert "MainThread" in caplog.text
 
@@ -449,8 +473,7 @@ def test_signs_of_life(stalled: Run, sign: str) -> None:
     with Dialled(stalled.address) as viewer:
         viewer.expect(Stalled)
         signs[sign]()
-        while viewer.expect(Stalled).text:
-            viewer.receive()
+        viewer.expect_that(Stalled, goes_on)
 
 
 def test_a_log_that_hangs_does_not_hold_up_the_alarm(stalled: Run) -> None:
@@ -469,8 +492,7 @@ def test_a_log_that_hangs_does_not_hold_up_the_alarm(stalled: Run) -> None:
             viewer.expect(Stalled, 2)  # the second is of later than the warning
             assert reached.wait(AMPLE)
             stalled.feeds[0].update(1)
-            while viewer.expect(Stalled).text:
-                viewer.receive()
+            viewer.expect_that(Stalled, goes_on)
     finally:
         end.set()
         logging.getLogger("async_plot").removeHandler(handler)
@@ -482,10 +504,10 @@ def test_feeds_that_are_gone_without_a_word_are_an_end(
     """An interrupt may have come just when their server was collected."""
     monkeypatch.setattr(publisher, "FORSAKEN", 20)
     run.feeds[0].update(1)
+    # What is told later of feeds that are gone is what was told last.
+    eventually(lambda: run.publisher._held[0]._told == 1)
     with Dialled(run.address) as viewer:
         viewer.expect(Stats, 2)
-        while viewer.expect(Stats).updates == 0:
-            viewer.receive()
         run.feeds.clear()
         assert viewer.expect(State).state == "finished"
         assert max(m.updates for m in viewer.got[-4:] if isinstance(m, Stats)) == 1

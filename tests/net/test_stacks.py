@@ -74,9 +74,8 @@ def test_threads_at_one_place_are_told_together() -> None:
     """Such as the idle workers of a pool."""
     names = [f"worker-{number}" for number in range(6)]
     with threads(wait_here, *names):
-        eventually(lambda: Stacks().text.count("in wait_here") == 1)
-        text = Stacks().text
-    assert "worker-0, worker-1, worker-2, worker-3 and 2 more (most" in text
+        told = "worker-0, worker-1, worker-2, worker-3 and 2 more (most"
+        eventually(lambda: told in Stacks().text)
 
 
 def test_its_own_threads_are_left_out() -> None:
