@@ -222,8 +222,9 @@ def test_slow_squatter_is_left_at_the_same_deadline(monkeypatch):
         assert not thread.is_alive()
 
 
-def test_viewer_reflected_to_itself_gets_nowhere(tmp_path):
+def test_viewer_reflected_to_itself_gets_nowhere(tmp_path, monkeypatch):
     """Two viewers joined by a squatter do not take each other for a calculation."""
+    monkeypatch.setattr(handshake, "TIMEOUT", AMPLE)  # else one might dial twice
     both = threading.Barrier(2, timeout=AMPLE)
     proofs = []
 
