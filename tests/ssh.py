@@ -37,13 +37,14 @@ class FakeSsh:
         self.program.chmod(0o700)
 
     def does(self, mode: str) -> None:
-        (self.directory / "mode").write_text(mode)
+        (self.directory / "next mode").write_text(mode)
+        (self.directory / "next mode").replace(self.directory / "mode")
 
     @property
     def calls(self) -> list[tuple[int, list[str], dict[str, str]]]:
         """Process, arguments and environment of each call."""
-        lines = (self.directory / "log").read_text().splitlines()
-        return [tuple(json.loads(line)) for line in lines]
+        lines = (self.directory / "log").read_text().splitlines(keepends=True)
+        return [tuple(json.loads(line)) for line in lines if line.endswith("\n")]
 
     @property
     def carrying(self) -> int:
@@ -74,8 +75,10 @@ def answering(fake: FakeSsh) -> Callable[[str], None]:
     program = fake.directory / "async-plot"
 
     def answer(text: str) -> None:
-        program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
-        program.chmod(0o700)
+        fresh = program.with_name("next answer")  # the old one may just be read
+        fresh.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
+        fresh.chmod(0o700)
+        fresh.replace(program)
 
     return answer
 

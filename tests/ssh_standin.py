@@ -21,8 +21,9 @@ here = os.environ["FAKE_SSH"]
 options, rest = getopt.getopt(sys.argv[1:], "TW:o:p:l:")
 host, command = rest[0], rest[1:]
 target = dict(options).get("-W")
-with open(os.path.join(here, "log"), "a") as log:
-    log.write(json.dumps([os.getpid(), sys.argv[1:], dict(os.environ)]) + "\n")
+line = json.dumps([os.getpid(), sys.argv[1:], dict(os.environ)]) + "\n"
+with open(os.path.join(here, "log"), "ab", buffering=0) as log:
+    log.write(line.encode())  # at once: others may write or read it, too
 with open(os.path.join(here, "mode")) as file:
     mode = file.read()
 
