@@ -72,7 +72,7 @@ def test_frames_come_newest_first_and_end_with_the_run() -> None:
     """Each once, in order, with number, time and what was given."""
     with Server(view=None, overhead=1) as server:
         seen: list[Any] = []
-        done = threading.Event()
+        over, done = threading.Event(), threading.Event()
 
         def calculate() -> None:
             for i in itertools.count(1):
@@ -80,6 +80,7 @@ def test_frames_come_newest_first_and_end_with_the_run() -> None:
                 if len(seen) >= 10:
                     break
                 time.sleep(0.001)
+            over.set()
             server.close()
             done.set()
 
@@ -87,7 +88,8 @@ def test_frames_come_newest_first_and_end_with_the_run() -> None:
         thread.start()
         for frame in Client(server):
             seen.append(frame)
-            time.sleep(0.02)  # a slow consumer
+            count = server.updates + 5  # a slow consumer
+            eventually(lambda n=count: server.updates > n or over.is_set())  # type: ignore[misc]
         thread.join(AMPLE)
         assert done.is_set()
     numbers = [frame.number for frame in seen]

@@ -44,7 +44,9 @@ gc.freeze()
 step = 0
 while not server.viewers:
     server.update(x)
-for child in range({count}):
+child = 0
+while child < {count} or server.stats.sent < 10:
+    child += 1
     for _ in range(3):
         step += 1
         x[...] = step
