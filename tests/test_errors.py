@@ -17,8 +17,10 @@ from async_plot.errors import (
     PlotterError,
     ProtocolError,
     RunNotFoundError,
+    TaskError,
     UnsupportedValueError,
     VersionError,
+    WorkerDiedError,
 )
 
 EXAMPLES = [
@@ -31,6 +33,8 @@ EXAMPLES = [
     AuthenticationError("text"),
     ProtocolError("text"),
     MessageTooLargeError("header", 10, 5),
+    TaskError(7, "worker 2", "x=7", "ValueError", "no", "Traceback"),
+    WorkerDiedError(7, "worker 2", "x=7", "killed", "by SIGKILL", ""),
     RunNotFoundError("text"),
     ForeignError("frame 41"),
 ]
@@ -112,3 +116,12 @@ def test_a_message_too_large_says_what_how_much_and_the_limit() -> None:
     error = MessageTooLargeError("buffer count", 10, 5)
     assert str(error) == "buffer count of 10 exceeds the limit of 5"
     assert (error.what, error.size, error.limit) == ("buffer count", 10, 5)
+
+
+def test_a_task_error_tells_which_task_failed_and_how():
+    """On its first line; the traceback follows."""
+    error = TaskError(7, "worker 2", "x=7", "ValueError", "no", "Traceback ...")
+    first, _, rest = str(error).partition("\n\n")
+    assert first == "task 7 (x=7) failed in worker 2: ValueError: no"
+    assert rest == "Traceback ..."
+    assert isinstance(error, RuntimeError)

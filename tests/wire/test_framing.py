@@ -18,24 +18,31 @@ from async_plot.wire.messages import (
     FROM_CALCULATION,
     FROM_RENDERER,
     FROM_VIEWER,
+    Failure,
     Frame,
     Goodbye,
+    Job,
     Log,
     Mapped,
     Missed,
     Opened,
+    Pace,
     Picture,
     PlotterCode,
+    Points,
+    Progress,
     Ready,
     Scalars,
     Slot,
     SlotFrame,
+    Slowest,
     Stalled,
     State,
     Stats,
     Trouble,
     Welcome,
     Words,
+    Worker,
 )
 
 from .. import strategies
@@ -102,6 +109,50 @@ GOLDEN = {
     Opened: b"\x00\x00\x00\x08\x00\x00\x11\x00\x91\xa6window",
     Trouble: b"\x00\x00\x00\x06\x00\x00\x12\x00\x93\xa0)\xa2no",
     Mapped: b"\x00\x00\x00\x04\x00\x00\x14\x00\x91\x92\x04\x05",
+    Job: b"\x00\x00\x005"
+    b"\x00\x00"
+    b" "
+    b"\x00"
+    b"\x9d\xa3j.1\xa0\xa4sums\xa1f\xa4a.py\x03\xa5Adds"
+    b".\xa4b.py\t\xa6map(f)\xa4loky\x02\xcb?\xf8\x00"
+    b"\x00\x00\x00\x00\x00",
+    Progress: b"\x00\x00\x00V"
+    b"\x00\x00"
+    b"!"
+    b"\x00"
+    b"\xdc\x00\x10\xa3j.1\xa0\xa3j.1\xa0\xa4sums\xa2it\xcb@\x08"
+    b"\x00\x00\x00\x00\x00\x00\xcb\xbf\xf0\x00\x00\x00\x00\x00\x00\x01\xcb@\x00"
+    b"\x00\x00\x00\x00\x00\x00\xcb?\xf8\x00\x00\x00\x00\x00\x00\xcb\x7f\xf0\x00"
+    b"\x00\x00\x00\x00\x00\xa7running\xa6loss=1\x92\x00\x03\xc3",
+    Worker: b"\x00\x00\x00m"
+    b"\x00\x00"
+    b'"'
+    b"\x00"
+    b"\xdc\x00\x16\xa3w.1\x01\xa3j.1\x08\xa3box\xa0\xa7worki"
+    b"ng\x02\x01\x11\xa4x=17\xcb@\x04\x00\x00\x00\x00\x00\x00\x10\x01\xcb?\xe0"
+    b"\x00\x00\x00\x00\x00\x00\xcbA.\x84\x80\x00\x00\x00\x00\xcb?\xd0\x00\x00"
+    b"\x00\x00\x00\x00\xcb?\xc0\x00\x00\x00\x00\x00\x00\xcb?\xe0\x00\x00\x00"
+    b"\x00\x00\x00\xcb?\xf0\x00\x00\x00\x00\x00\x00\xcb\x00\x00\x00\x00\x00\x00"
+    b"\x00\x00\xa0",
+    Failure: b"\x00\x00\x000"
+    b"\x00\x00"
+    b"#"
+    b"\x00"
+    b"\x99\xa3j.1\xa3w.1\x01\t\xa3x=9\xaaValueErr"
+    b"or\xa2no\xa9Traceback\xcb@\x04\x00\x00\x00\x00\x00\x00",
+    Slowest: b"\x00\x00\x00'"
+    b"\x00\x00"
+    b"$"
+    b"\x00"
+    b"\x95\xa3j.1\x92\t\x04\x92\xcb?\xf8\x00\x00\x00\x00\x00\x00\xcb?\xe0\x00"
+    b"\x00\x00\x00\x00\x00\x92\xa3x=9\xa3x=4\x92\x01\x02",
+    Points: b"\x00\x00\x00\x1e"
+    b"\x00\x00"
+    b"%"
+    b"\x00"
+    b"\x94\xa3w.1\xcb?\xf0\x00\x00\x00\x00\x00\x00\x91\xa4loss\x91\xcb?\xe0"
+    b"\x00\x00\x00\x00\x00\x00",
+    Pace: b"\x00\x00\x00\n\x00\x00&\x00\x91\xcb?\xd0\x00\x00\x00\x00\x00\x00",
     Goodbye: b"\x00\x00\x00\x0f\x00\x00\x13\x00\x91\xadwindow closed",
 }
 
@@ -314,14 +365,13 @@ def test_header_must_not_be_empty():
 @each_kind
 def test_message_from_the_wrong_end_is_refused(kind):
     """A viewer may not say what only a calculation says, nor the reverse."""
-    wrong = Ready if kind in FROM_CALCULATION else Frame
     limits = framing.FROM_CALCULATION_LIMITS
-    accepts = FROM_VIEWER if wrong is Ready else FROM_CALCULATION
+    accepts = FROM_VIEWER if kind in FROM_CALCULATION else FROM_CALCULATION
     with pytest.raises(ProtocolError, match="from the wrong end"):
         feed(Reader(accepts, limits), GOLDEN[kind])
 
 
-@pytest.mark.parametrize("code", [0, 15, 31, 32, 64, 96, 127, 255])
+@pytest.mark.parametrize("code", [0, 15, 31, 39, 63, 64, 96, 127, 255])
 def test_unknown_codes_are_passed_over(code):
     """A later version may say more: it is counted, and the rest is understood."""
     reader = reader_for(Frame)
@@ -370,6 +420,7 @@ WRONG = {
     "bool": [0, 1, "x", None],
     "bytes": ["x", None, 1, [1]],
     "list[str]": ["x", [1], [b"x"], {"x": 1}, None],
+    "list[float]": [3, ["x"], [True], [None], {}, None],
     "list[int]": [3, ["x"], [1.5], [True], {}, None],
 }
 

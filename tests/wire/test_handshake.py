@@ -40,7 +40,8 @@ def dialling(
     right: Right = Right.LOOK,
     nonce: bytes = b"\xbb",
 ) -> Dialling:
-    return Dialling(derive(key, right), role, right, lambda count: nonce * count)
+    own = worker_key(key) if role is Role.WORKER else derive(key, right)
+    return Dialling(own, role, right, lambda count: nonce * count)
 
 
 # -- what works --------------------------------------------------------------------
