@@ -200,6 +200,7 @@ class Server(Feed):
         if not self._inert:
             try:
                 # All that a run will need is imported now, and not in its loop.
+                from .jobs import ledger  # noqa: F401
                 from .net import camera, session  # noqa: F401
 
                 self._pickled = _pickled(options.plotters)
@@ -325,6 +326,7 @@ class Server(Feed):
         """Start the session; None if that was done, or cannot be."""
         if self._session is not None or self._ended or self._inert:
             return None
+        from .jobs.ledger import Ledger
         from .net.session import Session, is_shortage
 
         surroundings.set_up_debug()
@@ -339,6 +341,7 @@ class Server(Feed):
             on_exit=options.on_exit,
             stalled_after=options.stalled_after,
             recording=options.record,
+            annex=Ledger(),
         )
         try:
             self._session = session

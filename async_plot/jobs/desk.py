@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from collections import deque
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from itertools import count
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..wire.messages import Lane, Message
+from ..wire.messages import Job, Lane, Message, Points, Progress, Worker
 
-__all__ = ["Desk", "Reader", "Source", "desk"]
+if TYPE_CHECKING:
+    from .reporter import Reporter
+
+__all__ = ["Desk", "Reader", "Seat", "Source", "desk"]
 
 KEPT = 10_000  # messages that wait for a reader
+OPEN = 10_000  # sources that go on; more are not told of
 
 
 class Source(Protocol):
@@ -45,27 +51,55 @@ class Source(Protocol):
         """Tell how it stands, at this instant of the monotonic clock."""
 
 
+class Seat(threading.local):
+    """For whom a thread works: what is begun there belongs to that worker and job.
+
+    Attributes
+    ----------
+    worker, job : str
+        Identifiers; empty for none.
+    """
+
+    worker = ""
+    job = ""
+
+
 class Reader:
     """What one reader of a desk has been told.
 
     Parameters
     ----------
     wake : callable
-        Called, from any thread, when something began that must be polled.
+        Called, from any thread, when there is something to look at; not again before
+        that was done.
+    reporter : callable, default: no reporter
+        ``reporter()`` gives what a worker reports by to the same place, or None.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self.wake = wake
+    def __init__(
+        self,
+        wake: Callable[[], None],
+        reporter: Callable[[], Reporter | None] = lambda: None,
+    ) -> None:
+        self.reporter = reporter
+        self._wake = wake
+        self._woken = False
         self._said: deque[Message] = deque()
         self._lost = 0
         self._marks: dict[str, Hashable] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, tuple[Source, str, str]] = {}
 
     # -- any thread ------------------------------------------------------------
 
-    def add(self, source: Source) -> None:
-        """Poll this from now on."""
-        self._sources[source.key] = source
+    def wake(self) -> None:
+        """Say that there is something to look at."""
+        if not self._woken:
+            self._woken = True
+            self._wake()
+
+    def add(self, source: Source, worker: str = "", job: str = "") -> None:
+        """Poll this from now on; it belongs to that worker and job, if it has none."""
+        self._sources[source.key] = source, worker, job
         self.wake()
 
     def say(self, message: Message) -> None:
@@ -81,7 +115,12 @@ class Reader:
     @property
     def busy(self) -> bool:
         """Whether anything goes on, or waits to be told."""
-        return bool(self._said or self._sources)
+        return bool(self._said or self._sources or self._lost)
+
+    @property
+    def eager(self) -> bool:
+        """Whether something began, ended or was said since the last time."""
+        return self._woken
 
     def lost(self) -> int:
         """How many messages did not fit since the last time."""
@@ -89,21 +128,42 @@ class Reader:
         return lost
 
     def news(self, now: float) -> list[Message]:
-        """Everything that is new, each source's state once."""
+        """Everything that is new, each source's state once.
+
+        What comes and goes meanwhile, and need not stay in sight, is not told at all.
+        """
+        self._woken = False  # first: what comes from now on may be missed below
         messages: list[Message] = []
         sources = list(self._sources.values())
-        ended = [source for source in sources if source.ended]  # before it is looked at
+        # Before they are looked at: what is told of them is then their end.
+        ended = [source for source, _, _ in sources if source.ended]
         while self._said:
             messages.append(self._said.popleft())
-        for source in sources:
-            mark = source.mark()
-            if self._marks.get(source.key, self) != mark:
+        for source, worker, job in sources:
+            mark, told = source.mark(), self._marks.get(source.key, self)
+            if told != mark:
                 self._marks[source.key] = mark
-                messages.append(source.look(now))
+                message = source.look(now)
+                if told is self and source in ended and _is_fleeting(message):
+                    continue
+                messages.append(_seated(message, worker, job))
         for source in ended:
             self._sources.pop(source.key, None)
             self._marks.pop(source.key, None)
         return messages
+
+
+def _is_fleeting(message: Message) -> bool:
+    return isinstance(message, Progress) and not (message.leave or message.failed)
+
+
+def _seated(message: Any, worker: str, job: str) -> Message:
+    """Give a message to the worker and job that it came from, if it says no other."""
+    if worker and isinstance(message, (Job, Points, Progress)) and not message.worker:
+        message = replace(message, worker=worker)
+    if job and isinstance(message, Progress) and not message.job:
+        message = replace(message, job=job)
+    return message  # type: ignore[no-any-return]
 
 
 class Desk:
@@ -114,53 +174,112 @@ class Desk:
     identity : str
         Random, so that identifiers of processes on many machines differ.
     readers : list of Reader
-        Who tells of it. Replaced as a whole, so that any thread may go through it.
+        Who tells of it.
+    seat : Seat
+        For whom the present thread works.
     """
 
     def __init__(self) -> None:
-        self.readers: list[Reader] = []
         self._begin()
 
     def _begin(self) -> None:
+        self.readers: list[Reader] = []
+        self.seat = Seat()
         self.identity = secrets.token_hex(4)
         self._numbers = count(1)
-        self._open: dict[str, Source] = {}
+        self._open: dict[str, tuple[Source, str, str]] = {}
+        self._jobs: dict[str, Callable[[Worker], object]] = {}
 
     def new_key(self) -> str:
         """Make an identifier."""
         return f"{self.identity}.{next(self._numbers)}"
 
+    # -- what goes on ----------------------------------------------------------
+
     def add(self, source: Source) -> None:
-        """Begin to tell of something; it is forgotten after its end."""
-        self._open[source.key] = source
+        """Begin to tell of something; it is forgotten after its end.
+
+        What is begun in a thread that has a seat belongs to that worker and job.
+        """
+        if len(self._open) >= OPEN:
+            return
+        seat = self.seat
+        entry = self._open[source.key] = source, seat.worker, seat.job
         for reader in self.readers:
-            reader.add(source)
+            reader.add(*entry)
 
     def remove(self, source: Source) -> None:
         """Hold something no longer; readers that have not told its end still will."""
         self._open.pop(source.key, None)
+        for reader in self.readers:
+            reader.wake()
 
     def say(self, message: Message) -> None:
         """Have a message told that must arrive; lost if nobody reads."""
         assert message.lane is Lane.KEPT
+        message = _seated(message, self.seat.worker, self.seat.job)
         for reader in self.readers:
             reader.say(message)
 
-    def reader(self, wake: Callable[[], None]) -> Reader:
+    # -- who tells of it -------------------------------------------------------
+
+    def reader(
+        self,
+        wake: Callable[[], None],
+        reporter: Callable[[], Reporter | None] = lambda: None,
+    ) -> Reader:
         """Add a reader, who is told of everything that goes on."""
-        reader = Reader(wake)
-        self.readers = [*self.readers, reader]
-        for source in list(self._open.values()):
-            reader.add(source)
+        reader = Reader(wake, reporter)
+        self.readers.append(reader)  # first: else what begins now might be missed
+        for entry in list(self._open.values()):
+            reader.add(*entry)
         return reader
 
     def leave(self, reader: Reader) -> None:
         """Tell this reader nothing any more."""
-        self.readers = [each for each in self.readers if each is not reader]
+        if reader in self.readers:
+            self.readers.remove(reader)
+
+    # -- workers ---------------------------------------------------------------
+
+    def reporter(self) -> Reporter | None:
+        """What this process's workers report by; None if nobody listens."""
+        for reader in self.readers:
+            reporter = reader.reporter()
+            if reporter is not None:
+                return reporter
+        return None
+
+    def follow(self, job: str, hear: Callable[[Worker], object]) -> None:
+        """Have ``hear(message)`` called with what workers of a job report.
+
+        Parameters
+        ----------
+        job : str
+            A job of this process.
+        hear : callable
+            Called by the thread of a reader; it is quick, and raises nothing. What it
+            hears may be a lie.
+        """
+        self._jobs[job] = hear
+
+    def unfollow(self, job: str) -> None:
+        """Let a job, which has ended, hear nothing any more."""
+        self._jobs.pop(job, None)
+
+    def hear(self, message: Worker) -> bool:
+        """Hand a worker's report to its job; say whether that is of this process."""
+        hear = self._jobs.get(message.job)
+        if hear is not None:
+            hear(message)
+        return hear is not None or self.made(message.job)
+
+    def made(self, key: str) -> bool:
+        """Whether an identifier was made by this process."""
+        return key.partition(".")[0] == self.identity
 
     def forked(self) -> None:
         """Forget the parent's: this is a forked child."""
-        self.readers = []
         self._begin()
 
 

@@ -5,32 +5,79 @@ Its jobs, for one. Whoever brings them implements `Annex`; knows no socket.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..wire.handshake import Key
 from ..wire.messages import Message, RunState
+from .chronicle import Chronicle
 
-__all__ = ["Annex"]
+__all__ = ["Annex", "Nothing", "Way"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a worker reaches a run, wherever it is.
+
+    Attributes
+    ----------
+    run : str
+        Identifier of the run.
+    host : str
+        Machine of the calculation.
+    near : (str, int)
+        Where it listens on its own machine.
+    far : (str, int) or None
+        Where it listens for others, by TLS.
+    fingerprint : str or None
+        Of the certificate that is there.
+    key : Key
+        A worker's, see `async_plot.wire.handshake.worker_key`.
+    """
+
+    run: str
+    host: str
+    near: tuple[str, int]
+    far: tuple[str, int] | None
+    fingerprint: str | None
+    key: Key = field(repr=False)
 
 
 class Annex(Protocol):
     """Something with news of its own, and with workers that report to it.
 
-    Only the background thread calls it.
+    Only the background thread calls it, except for `open`.
     """
 
-    def begin(self, wake: Callable[[], None]) -> None:
-        """Take note whom to wake when there is something to poll."""
+    def open(self, way: Way) -> None:
+        """Take note how workers get there."""
 
-    def next_at(self) -> float:
+    def begin(self, wake: Callable[[], None], chronicle: Chronicle) -> None:
+        """Take note whom to wake when there is something to poll.
+
+        Parameters
+        ----------
+        wake : callable
+            To be called from any thread.
+        chronicle : Chronicle
+            Where log records and points of scalars go.
+        """
+
+    def next_at(self, *, watched: bool) -> float:
         """When `news` should be called next; infinity if nothing goes on."""
 
-    def news(self, now: float, *, watched: bool) -> list[Message]:
+    def news(self, now: float) -> list[Message]:
         """What is to be told to every viewer."""
 
     @property
     def signs(self) -> int:
         """Changes as long as the calculation shows signs of life."""
+
+    @property
+    def changes(self) -> int:
+        """Changes whenever `tail` does."""
 
     def tail(self) -> list[Message]:
         """What a viewer is told that comes now."""
@@ -46,3 +93,48 @@ class Annex(Protocol):
 
     def end(self, state: RunState, now: float) -> list[Message]:
         """The last news: the run ends so."""
+
+    def close(self) -> None:
+        """Nothing will be asked any more."""
+
+
+class Nothing:
+    """An annex without news; workers that come are welcome and not heard."""
+
+    signs = changes = 0
+
+    def open(self, way: Way) -> None:
+        """Nobody is sent there."""
+
+    def begin(self, wake: Callable[[], None], chronicle: Chronicle) -> None:
+        """Nothing is to be polled."""
+
+    def next_at(self, *, watched: bool) -> float:
+        """Never."""
+        return math.inf
+
+    def news(self, now: float) -> list[Message]:
+        """Nothing."""
+        return []
+
+    def tail(self) -> list[Message]:
+        """Nothing."""
+        return []
+
+    def join(self, worker: int) -> list[Message]:
+        """Nothing."""
+        return []
+
+    def hear(self, worker: int, message: Message, now: float) -> list[Message]:
+        """Nothing."""
+        return []
+
+    def leave(self, worker: int) -> None:
+        """It is not missed."""
+
+    def end(self, state: RunState, now: float) -> list[Message]:
+        """Nothing."""
+        return []
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -96,6 +96,7 @@ class Peer:
         self.address = address
         self.connection = Connection(Dialled(key, binding=binding))
         self.port = 0  # of its end
+        self.number = 0  # of the connection, where it is a worker's
         self.traffic = traffic
         self.since = now
         self.moved = now  # when bytes went out last

@@ -28,13 +28,13 @@ from ..wire.messages import (
     Message,
     Opened,
     Ready,
-    Role,
     RunState,
     State,
     Stats,
     Trouble,
 )
 from . import slots
+from .annex import Annex, Nothing
 from .budget import Budget
 from .chronicle import Chronicle
 from .feed import Feed
@@ -108,6 +108,8 @@ class Publisher(threading.Thread):
         Seconds without a sign of life after which the stall alarm is raised.
     gate : Gate, optional
         Open; through it viewers come from other machines.
+    annex : Annex, optional
+        What there is beside frames, and who hears the workers.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class Publisher(threading.Thread):
         tape: Tape | None = None,
         stalled_after: float | None = None,
         gate: Gate | None = None,
+        annex: Annex | None = None,
     ) -> None:
         super().__init__(name="async_plot", daemon=True)
         self.bell: Wakeup  # rung by the calculation; made by `run`
@@ -129,10 +132,13 @@ class Publisher(threading.Thread):
         self.done = False
         self.abandoned = False  # nobody waits for the end any more
         self.discarded = False  # the start was broken off: there is nothing to tell
+        self.annex = annex or Nothing()
         self.reception = Reception(
-            listener, key, self._introduce, self._hear, self._free, gate
+            *(listener, key, self._introduce, self._hear, self._free),
+            *(self.annex.leave, gate),
         )
         self._gate = gate
+        self._signs = 0
         self.chronicle = Chronicle(self._wake)
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
@@ -249,6 +255,7 @@ class Publisher(threading.Thread):
             return
         self._disk.begin()
         self._tape.begin(self._introduction)
+        self.annex.begin(self._wake, self.chronicle)
         for held in self._held:
             held.feed.attach(self.bell.ring)
         self._ready = True
@@ -280,6 +287,8 @@ class Publisher(threading.Thread):
                 self._deliver(now)
         if now >= self._next_tick:
             self._tick(now)
+        if now >= self._annex_at():
+            self._share_news(now)
         if self.chronicle.points_wait and now >= self._scalars_at:
             self._share_scalars(now)
         if self.chronicle.records_wait:
@@ -318,7 +327,7 @@ class Publisher(threading.Thread):
         until = self._next_tick
         mean = self._budget.spent / max(1, self.snapshots)
         peers = self.reception.peers
-        watched = any(peer.connection.phase is Phase.OPEN for peer in peers)
+        watched = self._watched
         for held in self._held:
             waiting = any(peer.credit.get(held.name) for peer in peers)
             recorded_at = self._tape.next_at(held.name)
@@ -336,9 +345,13 @@ class Publisher(threading.Thread):
                 until = min(until, max(now, held.patient_until))
         return until
 
+    @property
+    def _watched(self) -> bool:
+        return any(p.connection.phase is Phase.OPEN for p in self.reception.peers)
+
     def _plan(self, now: float) -> float:
         """Say how long there is nothing to do."""
-        until = self._ask(now)
+        until = min(self._ask(now), self._annex_at())
         if self.chronicle.points_wait:
             until = min(until, self._scalars_at)
         return max(0.0, until - now)
@@ -409,11 +422,12 @@ class Publisher(threading.Thread):
     # -- connections -----------------------------------------------------------
 
     def _introduce(self, peer: Peer) -> None:
-        connection = peer.connection
-        if connection.role is Role.WORKER:  # there is no job to report on yet
-            self.reception.drop(peer, "workers are not served here")
+        if peer.number:
+            for message in self.annex.join(peer.number):
+                self.reception.put(peer, message)
             return
-        for message in [*self._introduction, *self.chronicle.tail()]:
+        tail = [*self.chronicle.tail(), *self.annex.tail()]
+        for message in [*self._introduction, *tail]:
             self.reception.put(peer, message)
         self._announce_all(peer)
         for held in self._held:
@@ -421,7 +435,12 @@ class Publisher(threading.Thread):
         self._queue_scalars(peer)
 
     def _hear(self, peer: Peer, message: Message, now: float) -> None:
-        if isinstance(message, Ready):
+        if isinstance(message, Goodbye):
+            self.reception.drop(peer, f"it left: {message.reason[:80]!r}")
+        elif peer.number:
+            for answer in self.annex.hear(peer.number, message, now):
+                self.reception.put(peer, answer)
+        elif isinstance(message, Ready):
             if message.plotter not in self._by_name:
                 self.reception.drop(peer, f"no plotter {message.plotter!r}")
                 return
@@ -439,8 +458,6 @@ class Publisher(threading.Thread):
             text = peer.trouble(message)
             if text:
                 warn("viewer at %s, %s", peer.address, text)
-        elif isinstance(message, Goodbye):
-            self.reception.drop(peer, f"it left: {message.reason[:80]!r}")
 
     # -- the rest of what is told ----------------------------------------------
 
@@ -481,6 +498,9 @@ class Publisher(threading.Thread):
         updates = sum(held.feed.updates for held in self._held)
         callers = {held.feed.caller for held in self._held}
         spent = self.alarm.spent
+        signs, self._signs = self._signs, self.annex.signs
+        if signs != self._signs:
+            self.alarm.alive()
         told = self.alarm.look(updates + self.chronicle.points, callers, now)
         self._budget.spend(self.alarm.spent - spent, now)
         self.chronicle.stalled = self.alarm.current
@@ -494,6 +514,16 @@ class Publisher(threading.Thread):
     def _stats(self, held: Held, now: float) -> Stats:
         elapsed = now - self._started_at
         return held.stats(self.overhead, elapsed, len(self.viewers()))
+
+    def _annex_at(self) -> float:
+        at = self.annex.next_at(watched=self._watched)
+        return at
+
+    def _share_news(self, now: float) -> None:
+        """Hear the workers, and tell what is new beside frames."""
+        self.reception.attend_workers(now)
+        for message in self.annex.news(now):
+            self._tell(message, now)
 
     def _share_logs(self, now: float) -> None:
         for record in self.chronicle.new_records():
@@ -546,6 +576,9 @@ class Publisher(threading.Thread):
                 final[snapshot.plotter] = snapshot
                 self._by_name[snapshot.plotter].newest = snapshot
         now = time.monotonic()
+        self.reception.attend_workers(now)
+        for message in self.annex.end(RunState(ending.state.state), now):
+            self._tell(message, now)
         self._scalars_at = 0.0
         self._share_scalars(now)
         self._share_logs(now)
@@ -584,13 +617,18 @@ class Publisher(threading.Thread):
         return [
             *self._introduction,
             *self.chronicle.tail(),
+            *self.annex.tail(),
             *self.chronicle.scalars({}),
         ]
 
     def _keep(self, now: float) -> None:
         """Have the record written, if there is anything new."""
         frames = [held.newest for held in self._held if held.newest is not None]
-        news = (*(frame.number for frame in frames), *self.chronicle.news)
+        news = (
+            *(frame.number for frame in frames),
+            *self.chronicle.news,
+            self.annex.changes,
+        )
         if self.keeper.due(now, len(frames), news):
             stats = [self._stats(held, now) for held in self._held]
             self.keeper.keep(self._remembered(), frames, stats)
@@ -600,6 +638,7 @@ class Publisher(threading.Thread):
             for held in self._held:
                 held.feed.silence()
         self.reception.close()
+        self.annex.close()
         for held in self._held:
             held.close()
             held.newest = None

@@ -2,12 +2,16 @@
 
 Knows bytes and deadlines; what a message means, and which frame goes to whom, is
 `publisher`'s business.
+
+Workers wait in a selector of their own, which is looked at now and then: hundreds that
+report in a random order would else wake the thread hundreds of times a second.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import logging
 import selectors
 import socket
@@ -20,7 +24,7 @@ from ..errors import ClosedError, HandshakeError, ProtocolError
 from ..wire.connection import Phase
 from ..wire.framing import describe
 from ..wire.handshake import TIMEOUT as HANDSHAKE_TIMEOUT
-from ..wire.messages import Message
+from ..wire.messages import Message, Role
 from . import sockets
 from .peer import Peer, Traffic
 from .snapshot import Snapshot
@@ -35,6 +39,8 @@ STALL = 30.0  # seconds that a viewer may leave half a message unread
 MAX_UNPROVEN = 256  # connections without a proof; of more, the oldest is dropped
 # On Windows a selector takes 512 sockets at most, and raises at one more.
 MAX_VIEWERS = 1024 if sys.platform != "win32" else 192
+MAX_WORKERS = 4096 if sys.platform != "win32" else 448
+READING = 0.02  # seconds that reading what workers say may take at a time
 
 debug = logging.getLogger("async_plot.wire")
 
@@ -54,13 +60,17 @@ class Reception:
         ``hear(peer, message, now)`` acts on what it says.
     free : callable
         ``free(snapshot)``: nothing of it is being sent to anybody any more.
+    leave : callable
+        ``leave(number)``: that worker's connection has ended.
     gate : Gate, optional
         Through which other machines come.
 
     Attributes
     ----------
     peers : list of Peer
-        All connections, proven or not, oldest first.
+        All connections, proven or not, oldest first; but for workers.
+    workers : dict of {Peer: None}
+        Connections that have proven to be workers.
     traffic : Traffic
         What was sent to all of them.
     """
@@ -72,9 +82,11 @@ class Reception:
         greet: Callable[[Peer], None],
         hear: Callable[[Peer, Message, float], None],
         free: Callable[[Snapshot], None],
+        leave: Callable[[int], None],
         gate: Gate | None = None,
     ) -> None:
         self.peers: list[Peer] = []
+        self.workers: dict[Peer, None] = {}
         self.traffic = Traffic()
         self._listener = listener
         self._address = listener.getsockname()
@@ -82,14 +94,20 @@ class Reception:
         self._greet = greet
         self._hear = hear
         self._free = free
+        self._leave = leave
         self._gate = gate
         self._selector: selectors.BaseSelector  # made by `open`
+        self._others: selectors.BaseSelector  # of the workers; made by `open`
+        self._numbers = itertools.count(1)
+        self._most = MAX_WORKERS
 
     # -- waiting ---------------------------------------------------------------
 
     def open(self, bell: Wakeup) -> None:
         """Begin to wait for peers, and for a bell of the calculation."""
         self._selector = selectors.DefaultSelector()
+        self._others = selectors.DefaultSelector()
+        self._most = min(MAX_WORKERS, sockets.spare())
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(bell, selectors.EVENT_READ, None)
 
@@ -115,8 +133,24 @@ class Reception:
                 key.data(now)
         return rung
 
+    def attend_workers(self, now: float) -> None:
+        """Hear what workers have said meanwhile, for a limited time.
+
+        Each is read once, so that one that floods gets no more than its share.
+        """
+        if not self.workers:
+            return
+        deadline = now + READING
+        for key, mask in self._others.select(0):
+            if mask & selectors.EVENT_READ:
+                self._read(key.data, now)
+            if mask & selectors.EVENT_WRITE:
+                self.flush(key.data, now)
+            if time.monotonic() > deadline:  # the kernel begins with the next one
+                break
+
     def proven(self) -> list[Peer]:
-        """Connections whose peer has proven the key."""
+        """Viewers: connections whose peer has proven the key, but for workers."""
         return [p for p in list(self.peers) if p.connection.phase is Phase.OPEN]
 
     def tidy(self, now: float) -> None:
@@ -126,6 +160,9 @@ class Reception:
             if proving and now - peer.since > HANDSHAKE_TIMEOUT:
                 self.drop(peer, "no proof in time")
             elif peer.stalled(now, STALL):
+                self.drop(peer, "it stopped reading inside a message")
+        for peer in list(self.workers):
+            if peer.stalled(now, STALL):
                 self.drop(peer, "it stopped reading inside a message")
         with contextlib.suppress(KeyError):  # it is registered
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -138,7 +175,7 @@ class Reception:
         _say("<", peer, message)
 
     def tell(self, message: Message, now: float) -> None:
-        """Say something to everybody who has proven the key."""
+        """Say something to every viewer."""
         for peer in self.proven():
             self.put(peer, message)
             if not peer.connection.mid_send:
@@ -193,13 +230,17 @@ class Reception:
 
     def drop(self, peer: Peer, reason: str) -> None:
         """Hang up; a second time does nothing."""
-        if peer not in self.peers:
+        if not self._is_here(peer):
             return
         debug.debug("%s dropped: %s", peer.address, reason)
-        self.peers.remove(peer)
+        selector = self._selector_of(peer)
+        if peer in self.workers:
+            del self.workers[peer]
+        else:
+            self.peers.remove(peer)
         peer.connection.phase = Phase.CLOSED
         with contextlib.suppress(KeyError, ValueError, OSError):
-            self._selector.unregister(peer.sock)
+            selector.unregister(peer.sock)
         # A forked child may hold a copy: closing ours alone would tell nobody.
         with contextlib.suppress(OSError):
             peer.sock.shutdown(socket.SHUT_RDWR)
@@ -207,13 +248,16 @@ class Reception:
         if self._gate is not None:
             self._gate.forget(peer.port)
         self._release(peer)
+        if peer.number:
+            self._leave(peer.number)
 
     def close(self) -> None:
         """Hang up on everybody and listen no more."""
-        for peer in list(self.peers):
+        for peer in [*self.peers, *self.workers]:
             self.drop(peer, "the run has ended")
         self._listener.close()
         self._selector.close()
+        self._others.close()
         if self._gate is not None:
             self._gate.close()
 
@@ -224,17 +268,19 @@ class Reception:
         """
         if self._listener.fileno() < 0:  # it has ended, and others may have its port
             return
-        for sock in [self._listener, *(peer.sock for peer in self.peers)]:
+        peers = [*self.peers, *list(self.workers)]
+        for sock in [self._listener, *(peer.sock for peer in peers)]:
             sock.close()
         if self._gate is not None:
             self._gate.forked()
         sockets.close_strays(self._address)
         # An epoll object is shared with the parent: it must be closed without
         # unregistering what the parent still waits for.
-        selector = getattr(getattr(self, "_selector", None), "_selector", None)
-        if selector is not None:
-            with contextlib.suppress(OSError):
-                selector.close()
+        for name in ("_selector", "_others"):
+            selector = getattr(getattr(self, name, None), "_selector", None)
+            if selector is not None:
+                with contextlib.suppress(OSError):
+                    selector.close()
 
     # -- private ---------------------------------------------------------------
 
@@ -299,14 +345,35 @@ class Reception:
         if proving and connection.phase is Phase.OPEN:
             if self._gate is not None and (origin := self._gate.origin(peer.port)):
                 peer.address, peer.near = origin, False
-            self._greet(peer)
+            if connection.role is Role.WORKER:
+                self._set_apart(peer)
+            if self._is_here(peer):
+                self._greet(peer)
         for message in messages:
-            if peer not in self.peers:
+            if not self._is_here(peer):
                 return
             _say(">", peer, message)
             self._hear(peer, message, now)
-        if peer in self.peers and connection.wants_to_send:
+        if self._is_here(peer) and connection.wants_to_send:
             self.flush(peer, now)
+
+    def _set_apart(self, peer: Peer) -> None:
+        """Count a peer among the workers from now on."""
+        if len(self.workers) >= self._most:
+            self.drop(peer, "too many workers")
+            return
+        self._selector.unregister(peer.sock)
+        self.peers.remove(peer)
+        self.workers[peer] = None
+        peer.number = next(self._numbers)
+        peer.events = selectors.EVENT_READ
+        self._others.register(peer.sock, selectors.EVENT_READ, peer)
+
+    def _selector_of(self, peer: Peer) -> selectors.BaseSelector:
+        return self._others if peer in self.workers else self._selector
+
+    def _is_here(self, peer: Peer) -> bool:
+        return peer in self.workers or peer in self.peers
 
     def _settle(self, peer: Peer) -> None:
         """Free what was sent, and wait for room for what was not."""
@@ -315,9 +382,9 @@ class Reception:
         events = selectors.EVENT_READ
         if peer.connection.wants_to_send:
             events |= selectors.EVENT_WRITE
-        if events != peer.events and peer in self.peers:
+        if events != peer.events and self._is_here(peer):
             peer.events = events
-            self._selector.modify(peer.sock, events, peer)
+            self._selector_of(peer).modify(peer.sock, events, peer)
 
     def _release(self, peer: Peer) -> None:
         for snapshot in peer.sending:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..wire import handshake
 from ..wire.messages import Log, Message, PlotterCode, RunState, State, Welcome
 from . import launch, runs, sockets
+from .annex import Annex, Way
 from .budget import Budget
 from .disk import Disk
 from .fault import Fault
@@ -64,6 +65,8 @@ class Session:
         Seconds without a sign of life after which the views are told.
     recording : Recording, optional
         Where the run is recorded, and how.
+    annex : Annex, optional
+        What is shown beside its frames.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Session:
         on_exit: str,
         stalled_after: float | None = None,
         recording: Recording | None = None,
+        annex: Annex | None = None,
     ) -> None:
         # Nothing is open yet, and `discard` takes back whatever `open` has opened,
         # wherever an interrupt may have stopped it.
@@ -91,6 +95,7 @@ class Session:
         self._on_exit = on_exit
         self._stalled_after = stalled_after
         self._recording = recording
+        self._annex = annex
         self._deadline = 0.0
 
     # -- start -----------------------------------------------------------------
@@ -151,6 +156,14 @@ class Session:
             if trouble:
                 logger.warning("%s", trouble)
             self.fault.open(self.run.fault_file)
+            if self._annex is not None:
+                worker = handshake.worker_key(key)
+                self._annex.open(
+                    Way(
+                        *(self.run.run, self.run.host, address),
+                        *(outside, fingerprint, worker),
+                    )
+                )
             disk, retire = Disk(), functools.partial(_retire, self.run, self.fault)
             self.publisher = Publisher(
                 listener,
@@ -162,6 +175,7 @@ class Session:
                 Tape(self._recording, disk),
                 stalled_after=self._stalled_after,
                 gate=self.gate,
+                annex=self._annex,
             )
         except BaseException:
             listener.close()

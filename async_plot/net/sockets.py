@@ -22,10 +22,14 @@ __all__ = [
     "prepare",
     "receive",
     "send",
+    "spare",
     "tune",
     "unsent",
 ]
 
+# Who dials that are not yet accepted: a whole pool of workers may come at once, and one
+# that finds no room tries again after a second.
+BACKLOG = 1024
 PATIENCE = 0.02  # seconds that a large send may wait for a peer that reads
 LARGE = 1 << 18  # bytes from which waiting in the kernel beats many small turns
 MOST = 1 << 30  # bytes in one call; macOS refuses more than fit into an int
@@ -59,6 +63,16 @@ def is_loopback(host: str) -> bool:
 def is_everywhere(address: str) -> bool:
     """Whether an address means all of this machine's; ``"0"`` and ``"*"`` become it."""
     return ipaddress.ip_address(address.partition("%")[0]).is_unspecified
+
+
+def spare() -> int:
+    """How many sockets leave this process half of the descriptors that it may have."""
+    try:
+        import resource
+    except ImportError:  # on Windows a socket is no descriptor
+        return sys.maxsize
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft // 2
 
 
 def is_near(sock: socket.socket) -> bool:
@@ -97,7 +111,7 @@ def listen(host: str, port: int) -> socket.socket:
         if host == "::":  # all of this machine's addresses, the short ones too
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(address)
-        sock.listen(128)
+        sock.listen(BACKLOG)
         sock.setblocking(False)
     except BaseException as error:
         sock.close()

@@ -22,7 +22,6 @@ from ..helpers import AMPLE, Deadline, best_of, eventually
 from .support import (
     Calculation,
     Canary,
-    Intruder,
     Relay,
     cut,
     dial,
@@ -305,16 +304,6 @@ def test_handshake_that_was_changed_on_the_way_fails(name):
             assert client.welcome is None
         calculation.serves()
         calculation.forgets()
-
-
-def test_workers_are_not_served_yet():
-    """A role that has nothing to say here is hung up on, though it holds the key."""
-    with Calculation() as calculation:
-        with pytest.raises(ConnectionResetError):
-            with Intruder(calculation, role=Role.WORKER) as worker:
-                while True:
-                    assert worker.hear() == []
-        calculation.serves()
 
 
 def test_only_loopback_is_listened_on():

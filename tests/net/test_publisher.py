@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import socket
 import threading
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from async_plot.net import held, publisher, reception, sockets
+from async_plot.net.annex import Nothing
 from async_plot.net.budget import Budget
 from async_plot.net.disk import Disk, Task
 from async_plot.net.feed import Feed
@@ -30,19 +32,26 @@ from async_plot.wire.handshake import Dialling
 from async_plot.wire.messages import (
     Frame,
     Goodbye,
+    Job,
+    Log,
     Message,
     Opened,
+    Pace,
     PlotterCode,
+    Progress,
     Ready,
     Right,
     Role,
+    RunState,
     Scalars,
+    Slowest,
     Stalled,
     State,
     Stats,
 )
 
 from ..helpers import AMPLE, Deadline, eventually
+from ..wire.samples import SAMPLES
 
 KEY = bytes(32)
 
@@ -53,6 +62,8 @@ class Dialled:
     def __init__(self, address: Any, role: Role = Role.VIEWER) -> None:
         self.sock = sockets.dial(*address, AMPLE)
         key = handshake.derive(KEY, Right.LOOK)
+        if role is Role.WORKER:
+            key = handshake.worker_key(KEY)
         self.connection = Connection(Dialling(key, role, Right.LOOK))
         self.got: list[Message] = []
         while self.connection.phase is Phase.PROVING and self.receive():
@@ -106,6 +117,48 @@ class Dialled:
         self.sock.close()
 
 
+class Jobs(Nothing):
+    """An annex with a little news."""
+
+    def __init__(self) -> None:
+        self.left: list[int] = []
+        self.standing: list[Message] = []
+        self.closed = False
+        self.changes = 0
+        self._workers = 0
+        self._at = 0.0
+        self._heard: list[Message] = []
+
+    def next_at(self, *, watched: bool) -> float:
+        return self._at if self._workers else math.inf
+
+    def news(self, now: float) -> list[Message]:
+        self._at = now + 0.01
+        heard, self._heard = self._heard, []
+        return heard
+
+    def tail(self) -> list[Message]:
+        return self.standing
+
+    def join(self, worker: int) -> list[Message]:
+        self._workers += 1
+        return [Pace(3.0)]
+
+    def hear(self, worker: int, message: Message, now: float) -> list[Message]:
+        self._heard.append(message)
+        return []
+
+    def leave(self, worker: int) -> None:
+        self._workers -= 1
+        self.left.append(worker)
+
+    def end(self, state: RunState, now: float) -> list[Message]:
+        return [SAMPLES[Slowest]]
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Run:
     """A publisher that serves two feeds."""
 
@@ -121,6 +174,7 @@ class Run:
         self.feeds = [Feed("a", None), Feed("b", None)]
         self.record = directory / "record"
         self.retired: list[str] = []
+        self.annex = Jobs()
         introduction: list[Message] = [
             PlotterCode("a", "A", [3, 11]),
             PlotterCode("b", "B", [3, 11]),
@@ -134,6 +188,7 @@ class Run:
             Keeper(self.record, disk or Disk(), self.retired.append, 1.0),
             tape,
             stalled_after=stalled_after,
+            annex=self.annex,
         )
         self.publisher.start()
 
@@ -211,11 +266,49 @@ def test_a_viewer_is_hung_up_on(said: Message, run: Run) -> None:
     assert run.publisher.viewers() == []
 
 
-def test_a_worker_has_nothing_to_do_here_yet(run: Run) -> None:
-    """It is hung up on after its proof."""
-    with Dialled(run.address, Role.WORKER) as worker:
+def test_a_worker_is_heard_and_is_no_viewer(run: Run) -> None:
+    """What it says goes to the annex; it is told nothing of what viewers are."""
+    with Dialled(run.address, Role.WORKER) as worker, Dialled(run.address) as viewer:
+        assert worker.expect(Pace).seconds == 3.0
+        assert [each.role for each in run.publisher.viewers()] == ["viewer"]
+        worker.say(SAMPLES[Progress])
+        assert viewer.expect(Progress) == SAMPLES[Progress]
+        run.publisher.chronicle.add_record(Log(0.0, 20, "", "for viewers"))
+        viewer.expect(Log)
+        worker.say(Goodbye("it is done"))
         assert worker.hung_up()
-        assert worker.got == []
+        assert {type(m) for m in worker.got} == {Pace}
+        eventually(lambda: run.annex.left == [1])
+        run.end()
+        assert viewer.expect(Slowest) == SAMPLES[Slowest]
+    assert run.annex.closed
+
+
+def test_a_viewer_that_comes_late_is_told_how_jobs_stand(run: Run) -> None:
+    """With its introduction."""
+    run.annex.standing, run.annex.changes = [SAMPLES[Job], SAMPLES[Progress]], 1
+    with Dialled(run.address) as viewer:
+        viewer.expect(Stats, 2)
+        kinds = [type(m) for m in viewer.got if not isinstance(m, Stats)]
+        assert sorted(k.__name__ for k in kinds[2:]) == ["Job", "Progress"]
+    run.end()
+    with Records(run.record) as records:
+        kept = [type(records.read(entry)) for entry in records.entries]
+    assert Job in kept
+    assert Progress in kept
+
+
+def test_of_too_many_workers_the_last_is_turned_away(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Viewers have places of their own."""
+    run.publisher.reception._most = 1
+    with Dialled(run.address, Role.WORKER) as first:
+        first.expect(Pace)
+        with Dialled(run.address, Role.WORKER) as second:
+            assert second.hung_up()
+        with Dialled(run.address) as viewer:
+            viewer.expect(Stats)
 
 
 def test_of_too_many_unproven_peers_the_oldest_goes(
