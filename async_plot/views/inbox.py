@@ -20,22 +20,33 @@ import numpy as np
 from ..client import Client
 from ..replay import Jumped, Replay
 from ..wire.messages import (
+    Failure,
     Frame,
+    Job,
     Log,
     Message,
     Missed,
     PlotterCode,
+    Progress,
     Scalars,
+    Slowest,
     Stalled,
     State,
     Stats,
     Welcome,
+    Worker,
 )
 from .absence import Absence, Cuts
+from .jobs import HEARD
 
 __all__ = ["QUICK", "Inbox"]
 
 _LOGS = 1000  # records that wait for a view that is busy
+_NEWS = 2000  # jobs and failures that do
+_STANDS = 20_000  # bars and workers whose newest stand does
+
+# What wakes nobody: hundreds a second, and views look at their clock anyway.
+_QUIET = (Progress, Worker, Slowest)
 
 # Seconds; while a drawing shorter than this goes on, the next frame may come already:
 # it is then as old as one drawing takes.
@@ -70,6 +81,9 @@ class Inbox:
         Every logged scalar.
     extended : int
         How often `histories` changed.
+    news : deque of Job, Failure or Welcome
+        What nobody has taken of it; `take_news` gives it together with the newest
+        stand of each bar and worker.
     events : deque of Message, Absence or Jumped
         `Welcome`, `State`, `Missed` and a replay's `Jumped`, in their order; after a
         cut, an `Absence` as soon as it is known what passed meanwhile.
@@ -94,6 +108,8 @@ class Inbox:
         self.logs: deque[Log] = deque(maxlen=_LOGS)
         self.histories: dict[str, tuple[Any, Any]] = {}
         self.extended = 0
+        self.news: deque[Message] = deque(maxlen=_NEWS)
+        self._stands: dict[str, Message] = {}
         self.events: deque[Message | Absence | Jumped] = deque()
         self.stalled: Stalled | None = None
         self.ended = False
@@ -126,6 +142,23 @@ class Inbox:
             self._reading.recv(64)
         self._rung = False  # last: a ring between the two would else be swallowed
 
+    def take_news(self) -> list[Message]:
+        """What jobs have said since the last time; of each bar and worker the newest.
+
+        A `Welcome` among it says that all which goes on is told anew.
+        """
+        # Stands first: what they belong to may come between the two. One by one, for
+        # the thread may add to them at any moment.
+        stands: list[Message] = []
+        news: list[Message] = []
+        with contextlib.suppress(KeyError):
+            while True:
+                stands.append(self._stands.popitem()[1])
+        with contextlib.suppress(IndexError):
+            while True:
+                news.append(self.news.popleft())
+        return [*news, *reversed(stands)]
+
     def wait_for_plotters(self, seconds: float) -> bool:
         """Wait until the plotters are known, or nothing will come any more."""
         deadline = time.monotonic() + seconds
@@ -157,7 +190,8 @@ class Inbox:
                 if self._tap is not None and not isinstance(message, Jumped):
                     self._tap(message)
                 self._sort(message)
-                self._ring()
+                if not isinstance(message, _QUIET):
+                    self._ring()
         except Exception as error:  # it is told by the view; a thread has no reader
             self.error = error
         finally:
@@ -184,23 +218,39 @@ class Inbox:
             self.stalled = message
         elif isinstance(message, PlotterCode):
             self.codes[message.plotter] = message
+        elif isinstance(message, HEARD):
+            self._take_news(message)
         elif isinstance(message, Jumped):
             # Nothing of what follows comes before the view has seen this.
             self.frames.clear()
             self.mid_step.clear()
             self.logs.clear()
+            self.news.clear()
+            self._stands.clear()
             self.histories = {}
             self.extended += 1
             self.events.append(message)
         elif isinstance(message, (Welcome, State, Missed)):
             if isinstance(message, Welcome):
                 self.welcome, self.stalled = message, None
+                self._stands.clear()
+                self.news.append(message)
             self.events.append(message)
         if isinstance(message, Jumped):
             return
         absence = self._cuts.hear(message, time.monotonic())
         if absence is not None:
             self.events.append(absence)
+
+    def _take_news(self, message: Message) -> None:
+        if isinstance(message, (Job, Failure)):
+            self.news.append(message)
+            return
+        kind: Any = type(message)
+        self._stands[f"{kind.__name__} {getattr(message, kind.key)}"] = message
+        if len(self._stands) > _STANDS:  # of a view that hangs
+            with contextlib.suppress(KeyError):
+                self._stands.popitem()
 
     def _extend(self, message: Scalars) -> None:
         steps, values = (

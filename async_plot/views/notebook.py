@@ -200,6 +200,7 @@ class _Notebook(Drawer):
                     now,
                 )
             state.scalars = dict(inbox.histories)
+            state.hear(inbox.take_news(), now, time.time())
             pieces, whole = words(state, now)
             told = (pieces, whole)
             if told == self._spoken and not last:

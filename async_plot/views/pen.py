@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends import backend_agg
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.font_manager import FontProperties
@@ -26,7 +27,7 @@ from .figure import luminance
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["DPI", "Pen", "Region", "palette"]
+__all__ = ["DPI", "Pen", "Pixels", "Region", "palette"]
 
 DPI = 100.0  # of a figure on a screen of ordinary resolution
 
@@ -96,22 +97,26 @@ class Pen:
         self._shapes = RendererAgg(
             max(1, int(figure.bbox.width)), max(1, int(figure.bbox.height)), self.dpi
         )
+        ground = Path.unit_rectangle().transformed(
+            Affine2D().scale(self.width + 1, self.height + 1)
+        )
+        self.fill(ground, colours["ground"])
         self._words: list[tuple[float, float, _Word, str]] = []
+        self._blocks: list[tuple[float, float, float, float, str]] = []
 
     def text(
         self, x: float, y: float, text: str, *, colour: str = "", bold: bool = False
     ) -> float:
         """Write a line from x on, and return where it ends."""
-        for part in _SPLIT.findall(text):
-            word = _word(part, bold, self.dpi)
-            self._words.append((x, y, word, colour or self.colours["ink"]))
-            x += word.advance / self.ratio
-        return x
+        if not text:
+            return x
+        line = _line(text, bold, self.dpi)
+        self._words.append((x, y, line, colour or self.colours["ink"]))
+        return x + line.advance / self.ratio
 
     def measure(self, text: str, *, bold: bool = False) -> float:
         """Width of a line."""
-        words = (_word(part, bold, self.dpi) for part in _SPLIT.findall(text))
-        return sum(word.advance for word in words) / self.ratio
+        return _line(text, bold, self.dpi).advance / self.ratio if text else 0.0
 
     def elide(self, text: str, room: float, *, bold: bool = False) -> str:
         """Shorten a text until it fits."""
@@ -188,6 +193,15 @@ class Pen:
             shape = BoxStyle.Round(pad=0, rounding_size=radius)
             self.fill(shape(x0, y - height / 2, x1 - x0, height, 1), colour)
 
+    def block(self, x0: float, x1: float, y: float, height: float, colour: str) -> None:
+        """Fill a lying rectangle; many of them cost little."""
+        if x1 > x0:
+            self._blocks.append((x0, x1, y - height / 2, y + height / 2, colour))
+
+    def mixed(self, colour: str, share: float) -> str:
+        """Mix so much of a colour into the ground."""
+        return _mixed(colour, self.colours["ground"], share)
+
     def disc(self, x: float, y: float, radius: float, colour: str) -> None:
         """Fill a circle."""
         self.fill(Path.circle((x, y), radius), colour)
@@ -195,7 +209,7 @@ class Pen:
     def region(
         self, x0: float, x1: float, y: float, height: float, action: str
     ) -> None:
-        """Let a click here do something."""
+        """Let a click here do something; of two regions the later one is on top."""
         r, half = self.ratio, height / 2
         self.regions.append(
             Region(x0 * r, x1 * r, (y - half) * r, (y + half) * r, "", "", action)
@@ -203,24 +217,47 @@ class Pen:
 
     def image(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Everything drawn, as pixels."""
-        drawn = np.array(self._shapes.buffer_rgba())
-        height, width = drawn.shape[:2]
-        ground = np.array(to_rgb(self.colours["ground"])) * 255
-        alpha = drawn[..., 3:] / np.float32(255)
-        pixels = drawn[..., :3] * alpha + ground.astype(np.float32) * (1 - alpha)
+        whole = np.array(self._shapes.buffer_rgba())
+        height = len(whole)
+        pixels = whole[..., :3]
+        for x0, x1, y0, y1, colour in self._blocks:
+            top, low = (max(0, height - round(y * self.ratio)) for y in (y1, y0))
+            self._fill(pixels[top:low], x0 * self.ratio, x1 * self.ratio, colour)
         for x, y, word, colour in self._words:
             left = round(x * self.ratio) - word.left
             top = height - round((y - 4.1) * self.ratio) - word.baseline
-            mask = word.mask
-            rows = slice(max(0, top), max(0, min(height, top + mask.shape[0])))
-            columns = slice(max(0, left), max(0, min(width, left + mask.shape[1])))
-            part = pixels[rows, columns]
-            mask = mask[rows.start - top :, columns.start - left :]
+            mask = word.mask[max(0, -top) :, max(0, -left) :]
+            part = pixels[max(0, top) :, max(0, left) :]
+            part = part[: mask.shape[0], : mask.shape[1]]
             mask = mask[: part.shape[0], : part.shape[1]]
-            part += (np.array(to_rgb(colour), np.float32) * 255 - part) * mask
-        whole = np.full((height, width, 4), 255, np.uint8)
-        whole[..., :3] = np.rint(pixels)
+            part[:] = part + (_ink(colour) - part) * mask + np.float32(0.5)
         return whole
+
+    def _fill(self, pixels: Any, x0: float, x1: float, colour: str) -> None:
+        """Fill columns, those at the ends as far as they are covered."""
+        first, last = math.floor(x0), math.ceil(x1)
+        ink = _ink(colour)
+        inner = pixels[:, max(0, first) : max(0, last)]
+        before = inner[:, :1].copy(), inner[:, -1:].copy()
+        inner[:] = ink
+        if inner.shape[1] and first >= 0 and x0 > first:
+            inner[:, :1] = ink + (before[0] - ink) * np.float32(x0 - first)
+        if inner.shape[1] > 1 and last <= pixels.shape[1] and x1 < last:
+            inner[:, -1:] = ink + (before[1] - ink) * np.float32(last - x1)
+
+
+class Pixels(Artist):
+    """A picture that is a whole figure, without what matplotlib does to images."""
+
+    def __init__(self, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+        super().__init__()
+        self._flipped = np.ascontiguousarray(pixels[::-1])
+
+    def draw(self, renderer: Any) -> None:
+        """Put it there."""
+        context = renderer.new_gc()
+        renderer.draw_image(context, 0, 0, self._flipped)
+        context.restore()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +274,44 @@ class _Word:
 _SPLIT = re.compile(r"\d|\s|[^\d\s]{1,40}")
 _FONT = FontProperties(family=["DejaVu Sans"], size=8.2)
 _BOLD = FontProperties(family=["DejaVu Sans"], size=8.2, weight="bold")
+
+
+@functools.lru_cache(maxsize=256)
+def _ink(colour: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.array(to_rgb(colour), np.float32) * 255
+
+
+@functools.lru_cache(maxsize=256)
+def _mixed(colour: str, ground: str, share: float) -> str:
+    ink, paper = _ink(colour) / 255, _ink(ground) / 255
+    red, green, blue = paper + (ink - paper) * share
+    return to_hex((float(red), float(green), float(blue)))
+
+
+@functools.lru_cache(maxsize=2048)
+def _line(text: str, bold: bool, dpi: float) -> _Word:
+    """Put a line together from its words."""
+    words = [_word(part, bold, dpi) for part in _SPLIT.findall(text)]
+    inked = [word for word in words if word.mask.size]
+    advance = sum(word.advance for word in words)
+    if not inked:
+        return _Word(advance, words[0].mask, 0, 0)
+    left, up = inked[0].left, inked[0].baseline
+    wide = max(word.mask.shape[1] - word.advance for word in inked)
+    mask = np.zeros(
+        (inked[0].mask.shape[0], math.ceil(advance + wide) + 1, 1), np.float32
+    )
+    x = 0.0
+    for word in words:
+        if word.mask.size:
+            part = mask[:, round(x) : round(x) + word.mask.shape[1]]
+            np.maximum(part, word.mask[:, : part.shape[1]], out=part)
+        x += word.advance
+    # Blending costs by the pixel, and most of them are empty.
+    rows, columns = (np.flatnonzero(mask.any(axis=(1 - k, 2))) for k in (0, 1))
+    top, first = int(rows[0]), int(columns[0])
+    mask = np.ascontiguousarray(mask[top : rows[-1] + 1, first : columns[-1] + 1])
+    return _Word(advance, mask, left - first, up - top)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -306,6 +381,8 @@ def palette(paper: Any) -> dict[str, Any]:
         "ground": mix(0.09 if dark else 0.045),
         "rule": mix(0.25 if dark else 0.15),
         "well": mix(0.15 if dark else 0.08),
+        "trough": mix(0.22 if dark else 0.14),
+        "idle": mix(0.42 if dark else 0.34),
         "ink": mix(0.92 if dark else 0.87),
         "faint": mix(0.66 if dark else 0.62),
         "link": "#7cc4f0" if dark else "#0067a8",

@@ -7,7 +7,6 @@ one drawing serves Qt, Tk and a file. Knows no window, network or clock.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..replay import Place
-from ..wire.messages import RunState, Stalled
-from .pen import DPI, Pen, Region, palette
+from ..wire.messages import Message, RunState, Stalled
+from . import jobrows, jobtexts
+from .jobs import Jobs
+from .pen import DPI, Pen, Pixels, Region, palette
 from .playbar import HEIGHT, draw_playbar, told
+from .wording import count, duration, last_line, one_line, percent, value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,6 +91,8 @@ class StripState:
         It is a replay, or the record of a run that has ended.
     foreign : str
         What is to be known of a replay's file.
+    jobs : Jobs
+        What was heard of its jobs.
     """
 
     name: str = ""
@@ -130,6 +134,7 @@ class StripState:
     times: Sequence[float] = ()
     replayed: bool = False
     foreign: str = ""
+    jobs: Jobs = field(default_factory=Jobs)
 
     def take_stall(self, message: Stalled, now: float) -> None:
         """Note that the calculation has stalled, or goes on."""
@@ -144,13 +149,38 @@ class StripState:
         """Whether it has stalled, and did not go on."""
         return bool(self.stalled) and not self.went_on_at
 
+    def hear(self, messages: list[Message], now: float, wall: float) -> None:
+        """Take what jobs have said."""
+        for message in messages:
+            self.jobs.hear(message, now, wall)
+        self.jobs.end(self.state)
+
     def tell(self, note: str, now: float, seconds: float) -> None:
         """Say something for so long."""
         self.note, self.note_until = note, now + seconds
 
 
-def strip_height(state: StripState) -> int:
-    """Height that the strip wants, in pixels of an ordinary screen."""
+def strip_height(
+    state: StripState, width: float = 640.0, room: float = math.inf, now: float = 0.0
+) -> int:
+    """Height that the strip wants, in pixels of an ordinary screen.
+
+    Parameters
+    ----------
+    state : StripState
+        What it is to tell.
+    width, room : float
+        Pixels that there are, across and down; what jobs have to tell is cut to that.
+    now : float
+        Seconds, on the clock of `state`.
+    """
+    fixed = _fixed(state)
+    rows = jobrows.plan(state.jobs, width, room - fixed, now)
+    return fixed + sum(row.height for row in rows)
+
+
+def _fixed(state: StripState) -> int:
+    """Height without the rows of jobs."""
     return _EDGE * 2 + sum(row.height for row in _ROWS if row.wanted(state))
 
 
@@ -180,12 +210,16 @@ def draw_strip(
     pen.line([0, width], [height - 0.5] * 2, pen.colours["rule"], 1.0)
     y = height - _EDGE
     for row in _ROWS:
+        if row is _SCALARS:
+            for each in jobrows.plan(state.jobs, width, height - _fixed(state), now):
+                each.draw(pen, y - each.height / 2)
+                y -= each.height
         if row.wanted(state) and y - row.height >= 0:
             row.draw(pen, state, now, y - row.height / 2)
             y -= row.height
     figure.clear()
     figure.set_facecolor(pen.colours["ground"])
-    figure.figimage(pen.image(), origin="upper")
+    figure.add_artist(Pixels(pen.image()))
     return pen.regions
 
 
@@ -201,6 +235,8 @@ def content(state: StripState, now: float) -> tuple[Any, ...]:
             (name, len(values), float(values[-1]) if len(values) else None)
             for name, (_, values) in state.scalars.items()
         ),
+        state.jobs.revision,
+        int(2 * now) if state.jobs.moves(now) else 0,  # times go on
     )
 
 
@@ -218,17 +254,19 @@ def words(state: StripState, now: float) -> tuple[list[tuple[str, str]], str]:
     """
     word = _word(state, now)
     key = state.state if word == state.state else "stalled"
-    pieces = [(word, key), (_one_line(state.name), "name")]
+    pieces = [(word, key), (one_line(state.name), "name")]
     for _, text, kind in _facts(state, now):
         if not (kind == "faint" and text.startswith("0 ")):  # nothing to tell
             pieces.append((text, kind))
     for name, (_, values) in list(state.scalars.items())[:8]:
         if len(values):
-            pieces.append((f"{_one_line(name)} {_value(values[-1])}", "ink"))
+            pieces.append((f"{one_line(name)} {value(values[-1])}", "ink"))
     kind, short, _, whole = _message(state, now)
     if short:
         pieces += [("", "line"), (short, kind)]
-    return pieces, whole if whole.strip() != short else ""
+    told, failures = jobtexts.words(state.jobs, now)
+    whole = whole if whole.strip() != short else ""
+    return pieces + told, whole or failures
 
 
 # -- rows --------------------------------------------------------------------------
@@ -255,7 +293,7 @@ def _draw_head(pen: Pen, state: StripState, now: float, y: float) -> None:
     end = pen.pill(_PAD, y, f"{mark} {word}", colour)
     left = end + 8
     facts = _facts(state, now)
-    name = _one_line(state.name)
+    name = one_line(state.name)
     room = pen.width - _PAD - left
     wanted = min(pen.measure(name, bold=True), 0.4 * room)
     chosen: list[tuple[str, str]] = []
@@ -280,9 +318,9 @@ def _word(state: StripState, now: float) -> str:
     """How the run stands, in a word or two."""
     if state.state == RunState.RUNNING.value:
         if state.hangs:
-            return f"stalled {_duration(now - state.stalled_at)}"
+            return f"stalled {duration(now - state.stalled_at)}"
         if state.silent:
-            return f"silent {_duration(state.silent)}"
+            return f"silent {duration(state.silent)}"
     return state.state
 
 
@@ -291,33 +329,33 @@ def _facts(state: StripState, now: float) -> list[tuple[int, str, str]]:
     facts: list[tuple[int, str, str]] = []
     running = state.state == RunState.RUNNING.value
     if state.frame:
-        where = f"{_one_line(state.plotter)} " if state.plotter else ""
-        facts.append((1, f"{where}frame {_count(state.frame)}", "ink"))
+        where = f"{one_line(state.plotter)} " if state.plotter else ""
+        facts.append((1, f"{where}frame {count(state.frame)}", "ink"))
         if not state.replayed:
-            facts.append((4, f"{_count(state.shown)} shown", "faint"))
-            facts.append((5, f"{_count(state.dropped)} dropped", "faint"))
+            facts.append((4, f"{count(state.shown)} shown", "faint"))
+            facts.append((5, f"{count(state.dropped)} dropped", "faint"))
     else:
         facts.append((1, "no frame yet" if running else "no frame", "faint"))
     weight, kind = (1, "alarm") if state.refused else (7, "faint")
     if state.refused or not state.replayed:
-        facts.append((weight, f"{_count(state.refused)} refused", kind))
+        facts.append((weight, f"{count(state.refused)} refused", kind))
     if state.mid_step and state.state != RunState.RUNNING.value:
         facts.append((1, "may be mid-step", "warning"))
     if state.foreign:
         facts.append((2, "not trusted", "warning"))
     if state.failures:
         plural = "s" if state.failures > 1 else ""
-        facts.append((2, f"{_count(state.failures)} failure{plural}", "alarm"))
+        facts.append((2, f"{count(state.failures)} failure{plural}", "alarm"))
     if state.missed:
-        facts.append((6, f"{_count(state.missed)} lines missed", "faint"))
+        facts.append((6, f"{count(state.missed)} lines missed", "faint"))
     if running and state.frame:
         age = now - state.frame_at
         if age >= SILENT and not state.drawing:
-            facts.append((2, f"last frame {_duration(age)} ago", "ink"))
+            facts.append((2, f"last frame {duration(age)} ago", "ink"))
         elif state.lag is not None:
-            facts.append((3, f"lag {_duration(state.lag)}", "faint"))
+            facts.append((3, f"lag {duration(state.lag)}", "faint"))
     if state.overhead is not None:
-        cost = f"cost {_percent(state.overhead)} of {_percent(state.budget)}"
+        cost = f"cost {percent(state.overhead)} of {percent(state.budget)}"
         over = state.overhead > 1.2 * state.budget
         facts.append((3, cost, "alarm" if over else "faint"))
     return facts
@@ -351,17 +389,17 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
     """Kind, short text, title and whole text of what most needs to be read."""
     seconds = now - state.drawing_since
     if state.drawing and seconds >= HANGING:
-        text = f"drawing frame {_count(state.drawing)} for {seconds:.0f} s"
+        text = f"drawing frame {count(state.drawing)} for {seconds:.0f} s"
         return "warning", text, "", ""
     if state.unloaded:
         # First of all: whoever changes that file is looking for this.
-        title = _one_line(state.unloaded)
+        title = one_line(state.unloaded)
         return "alarm", title, title, state.unloaded_text
     if state.state == RunState.FAILED.value:
         text = state.state_text
-        return "alarm", _last_line(text), "The calculation failed", text
+        return "alarm", last_line(text), "The calculation failed", text
     if state.state == RunState.LOST.value:
-        reason = _one_line(state.state_text.partition("\n")[0])
+        reason = one_line(state.state_text.partition("\n")[0])
         reason = reason or "the calculation left no word"
         # What the run's last words do not explain, the failure of a plotter may.
         seen = "this is its last frame" if state.shown else "no frame of it came"
@@ -373,41 +411,41 @@ def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
     if state.hangs:
         title, text = _stall(state, state.ended_at or now)
         if state.state == RunState.RUNNING.value:  # how long stands in the first row
-            where = _one_line(state.stalled.partition("\n")[0])
+            where = one_line(state.stalled.partition("\n")[0])
             return "alarm", f"it is {where}", title, state.stalled
         return "warning", text, title, state.stalled
     if state.silent and state.state == RunState.RUNNING.value:
-        text = _one_line(state.silence.partition("\n")[0])
+        text = one_line(state.silence.partition("\n")[0])
         return "warning", text, "The calculation is silent", state.silence
     recent = state.failure and now - state.failure_at < RECENT
     if state.failure and (recent or state.failure_at >= state.log_at):
         title = state.failure_title
-        return "alarm", _one_line(title), title, state.failure
+        return "alarm", one_line(title), title, state.failure
     if state.stalled and now - state.went_on_at < RECENT:
         title, _ = _stall(state, state.went_on_at)
-        where = _one_line(state.stalled.partition("\n")[0])
-        lasted = _duration(state.went_on_at - state.stalled_at)
+        where = one_line(state.stalled.partition("\n")[0])
+        lasted = duration(state.went_on_at - state.stalled_at)
         return "warning", f"it goes on after {lasted} {where}", title, state.stalled
     if state.mid_step:
         return "warning", "this frame may be from the middle of a step", "", ""
     if now < state.note_until:
-        return "warning", _one_line(state.note), "", ""
+        return "warning", one_line(state.note), "", ""
     if state.log:
         kind = (
             "alarm"
             if state.log_level >= 40
             else ("warning" if state.log_level >= 30 else "faint")
         )
-        return kind, _one_line(state.log), "Log of the calculation", state.log
+        return kind, one_line(state.log), "Log of the calculation", state.log
     if state.foreign:
         return "warning", state.foreign, "", ""
-    return "faint", _one_line(state.where), "", ""
+    return "faint", one_line(state.where), "", ""
 
 
 def _stall(state: StripState, until: float) -> tuple[str, str]:
     """Title and short text of a stall that lasts, or lasted."""
-    title = f"No sign of life for {_duration(until - state.stalled_at)}"
-    where = _one_line(state.stalled.partition("\n")[0])
+    title = f"No sign of life for {duration(until - state.stalled_at)}"
+    where = one_line(state.stalled.partition("\n")[0])
     return title, f"{title[0].lower()}{title[1:]}, {where}"
 
 
@@ -417,22 +455,22 @@ def _draw_scalars(pen: Pen, state: StripState, now: float, y: float) -> None:
     room = pen.width - 2 * _PAD
     if room < 100:
         return
-    count = max(1, min(6, total, int(room // 130)))
-    names = list(state.scalars)[:count]
-    cell = room / count
+    fit = max(1, min(6, total, int(room // 130)))
+    names = list(state.scalars)[:fit]
+    cell = room / fit
     for index, name in enumerate(names):
         _, values = state.scalars[name]
         left = _PAD + index * cell
         right = left + cell - _GAP
-        more = total - count if index == count - 1 else 0
+        more = total - fit if index == fit - 1 else 0
         if more:
             text = f"+{more}"
             right -= pen.measure(text) + 6
             pen.text(right + 6, y, text, colour=pen.colours["faint"])
-        value = _value(values[-1]) if len(values) else "-"
-        label = pen.elide(_one_line(name), 0.4 * (right - left))
+        newest = value(values[-1]) if len(values) else "-"
+        label = pen.elide(one_line(name), 0.4 * (right - left))
         x = pen.text(left, y, label, colour=pen.colours["faint"]) + 5
-        x = pen.text(x, y, value) + 8
+        x = pen.text(x, y, newest) + 8
         if right - x >= 24:
             pen.sparkline(x, min(right, x + 160), y, values)
 
@@ -442,57 +480,13 @@ def _draw_place(pen: Pen, state: StripState, now: float, y: float) -> None:
     draw_playbar(pen, state.place, y, state.times)
 
 
+_SCALARS = _Row(22, lambda state: bool(state.scalars), _draw_scalars)
 _ROWS = (
     _Row(HEIGHT, lambda state: state.place is not None, _draw_place),
     _Row(20, lambda state: True, _draw_head),
     _Row(18, lambda state: True, _draw_message),
-    _Row(22, lambda state: bool(state.scalars), _draw_scalars),
+    _SCALARS,  # above them stand the jobs
 )
-
-
-# -- words -------------------------------------------------------------------------
-
-
-def _count(number: int) -> str:
-    """Write a count with narrow gaps between the thousands."""
-    return f"{number:,}".replace(",", "\u2009") if number < 10**9 else f"{number:.3g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 0.0995:
-        return f"{1000 * seconds:.0f} ms" if seconds >= 0.00095 else "< 1 ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"
-
-
-def _percent(share: float) -> str:
-    percent = 100 * share
-    if percent and percent < 0.01:
-        return "< 0.01 %"
-    return f"{percent:.2g} %" if percent < 99.5 else f"{percent:.0f} %"
-
-
-def _value(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else str(float(value))
-
-
-def _one_line(text: str) -> str:
-    """Put a text on one line, without what a font cannot show."""
-    text = " ".join(text.split())[:1000]
-    return "".join(
-        c if unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
-        for c in text
-    )
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return _one_line(lines[-1]) if lines else "it left no traceback"
 
 
 def _demo() -> None:

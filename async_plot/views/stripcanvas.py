@@ -6,6 +6,7 @@ Inside the user's Figure it would be wiped by ``clf``, printed by *save*, fought
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +14,18 @@ from typing import Any
 from matplotlib.backend_tools import Cursors
 from matplotlib.figure import Figure
 
+from . import jobtexts
 from .pen import DPI, Region
 from .strip import StripState, content, draw_strip, strip_height
 from .toolkits import Toolkit
 
 __all__ = ["StripCanvas"]
+
+EVERY = 0.25  # seconds between two drawings
+JOBS_EVERY = 0.1  # the same, while a job goes on
+SLIDER_EVERY = 0.05  # the same, with a slider, which is to move and not to jump
+PART = 20.0  # times as long as the last one took lie between two, at least
+SHRINK_AFTER = 3.0  # seconds in which less was to be told
 
 
 class StripCanvas:
@@ -30,8 +38,8 @@ class StripCanvas:
     toolkit : Toolkit
         Its toolkit.
     act : callable, optional
-        ``act(action, share)`` is called when something with an action is clicked;
-        of a slider, also while the mouse is dragged.
+        ``act(action, share)`` is called when something that steers a replay is
+        clicked; of a slider, also while the mouse is dragged.
     """
 
     def __init__(
@@ -41,13 +49,15 @@ class StripCanvas:
         act: Callable[[str, float], None] | None = None,
     ) -> None:
         self.manager = manager
+        self._cost = 0.0
         self._toolkit = toolkit
         self._state = StripState()
         self._told: tuple[Any, ...] = ()
         self._act = act
         self._held: Region | None = None  # the slider that is dragged
         self._regions: list[Region] = []
-        self._height = strip_height(self._state)
+        self._height = self._wanted = strip_height(self._state)
+        self._less_since = 0.0  # since when it would be less high
         self._figure = Figure(figsize=(1, self._height / DPI), dpi=DPI)
         self._canvas: Any = toolkit.attach(manager, self._figure, self._height)
         if self._canvas is not None:
@@ -59,21 +69,52 @@ class StripCanvas:
     def refresh(self, state: StripState, *, now: bool = False) -> None:
         """Draw what has changed; `now` also while the event loop does not run."""
         self._state = state
-        told = (self._paper(), *content(state, time.monotonic()))
-        if told == self._told:
+        clock = time.monotonic()
+        told = (self._paper(), *content(state, clock))
+        if self._canvas is None:
+            if told != self._told:
+                self._told = told
+                self._write_title()
+            return
+        resized = not now and self._resize(clock)
+        if told == self._told and not resized:
             return
         self._told = told
-        if self._canvas is None:
-            self._write_title()
-            return
-        height = strip_height(state)
-        if height != self._height and not now:
-            self._height = height
-            self._toolkit.set_height(self.manager, self._canvas, height)
         self._lay_out()
         self._canvas.draw()
+        self._cost = time.monotonic() - clock
         if now:
             self._toolkit.paint_now(self._canvas)
+
+    def pause(self, *, slider: bool) -> float:
+        """How long it may stay as it is; drawing it takes little of a view's time."""
+        busy = self._state.jobs.moves(time.monotonic())
+        least = SLIDER_EVERY if slider else JOBS_EVERY if busy else EVERY
+        return max(least, PART * self._cost)
+
+    def _resize(self, clock: float) -> bool:
+        """Take the height that is wanted, as far as the window has it; say if so.
+
+        The window grows and shrinks with what there is to tell; where the strip is
+        cut to a small window, the window stays as somebody has made it.
+        """
+        ratio = self._figure.dpi / DPI
+        width = self._figure.bbox.width / ratio
+        wanted = strip_height(self._state, width, now=clock)
+        grows = wanted != self._wanted
+        room = self._toolkit.room(self.manager, self._canvas, grow=grows)
+        height = strip_height(self._state, width, room, clock)
+        if height < self._height and wanted <= self._wanted:
+            # What is gone now may be back at once: bars inside of a loop, for one.
+            self._less_since = self._less_since or clock
+            if clock - self._less_since < SHRINK_AFTER and self._height <= room:
+                return False
+        self._less_since, self._wanted = 0.0, wanted
+        if height == self._height:
+            return False
+        self._height = height
+        self._toolkit.set_height(self.manager, self._canvas, height, grow=grows)
+        return True
 
     def _lay_out(self) -> None:
         self._regions = draw_strip(
@@ -91,7 +132,7 @@ class StripCanvas:
         self.manager.set_window_title(title)
 
     def _at(self, event: Any) -> Region | None:
-        for region in self._regions:
+        for region in reversed(self._regions):  # the later one is on top
             if region.x0 <= event.x <= region.x1 and region.y0 <= event.y <= region.y1:
                 return region
         return None
@@ -102,6 +143,12 @@ class StripCanvas:
             return
         if not region.action:
             self._toolkit.show_text(self.manager, region.title, region.text)
+        elif region.action.partition(" ")[0] in jobtexts.ACTIONS:
+            told = jobtexts.act(self._state.jobs, region.action, time.monotonic())
+            if told is not None:
+                self._toolkit.show_text(self.manager, *told)
+            self._less_since = -math.inf  # folded up by hand: at once
+            self.refresh(self._state)
         elif self._act is not None:
             slider = region.last > region.first
             self._held = region if slider else None

@@ -14,6 +14,8 @@ from ..net import surroundings
 
 __all__ = ["Toolkit", "choose_backend", "close_all", "of", "own_pyplot"]
 
+_PART = 0.45  # of a window's height that a strip may have
+_LEAST = 130.0  # pixels that it may have anyway
 POLL = 0.015  # seconds between looks at a descriptor where a toolkit cannot wait for it
 
 
@@ -29,8 +31,11 @@ class Toolkit(Protocol):
     def attach(self, manager: Any, figure: Any, height: int) -> Any:
         """Put a canvas of that height under a window's figure; None if it cannot."""
 
-    def set_height(self, manager: Any, canvas: Any, height: int) -> None:
-        """Change the height of an attached canvas; the window grows by as much."""
+    def set_height(self, manager: Any, canvas: Any, height: int, *, grow: bool) -> None:
+        """Change the height of an attached canvas, and the window's by as much."""
+
+    def room(self, manager: Any, canvas: Any, *, grow: bool) -> float:
+        """Height that an attached canvas may have, if the window grows or does not."""
 
     def paint_now(self, canvas: Any) -> None:
         """Bring a canvas to the screen although the event loop does not run."""
@@ -137,6 +142,15 @@ def _milliseconds(seconds: float) -> int:
     return max(0, math.ceil(1000 * seconds))
 
 
+def _room(window: float, strip: float, screen: float, *, fixed: bool) -> float:
+    """Height that a strip may have: a part of the window, as it would then be."""
+    if fixed:
+        return max(_LEAST, _PART * window)
+    # A window grows with its strip, up to the height of the screen.
+    grown = min(strip + 0.92 * screen - window, _PART / (1 - _PART) * (window - strip))
+    return max(_LEAST, grown)
+
+
 class _Qt:
     """Qt, by whichever binding matplotlib uses."""
 
@@ -175,12 +189,18 @@ class _Qt:
         manager.canvas.setFocus()
         return canvas
 
-    def set_height(self, manager: Any, canvas: Any, height: int) -> None:
+    def set_height(self, manager: Any, canvas: Any, height: int, *, grow: bool) -> None:
         window = manager.window
         grown = height - canvas.height()
         canvas.setFixedHeight(height)
-        if not (window.isMaximized() or window.isFullScreen()):
+        if grow and not (window.isMaximized() or window.isFullScreen()):
             window.resize(window.width(), window.height() + grown)
+
+    def room(self, manager: Any, canvas: Any, *, grow: bool) -> float:
+        window = manager.window
+        screen = window.screen().availableGeometry().height()
+        fixed = not grow or window.isMaximized() or window.isFullScreen()
+        return _room(window.height(), canvas.height(), screen, fixed=fixed)
 
     def paint_now(self, canvas: Any) -> None:
         canvas.repaint()
@@ -255,14 +275,23 @@ class _Tk:
         main.focus_set()
         return canvas
 
-    def set_height(self, manager: Any, canvas: Any, height: int) -> None:
+    def set_height(self, manager: Any, canvas: Any, height: int, *, grow: bool) -> None:
         window, widget = manager.window, canvas.get_tk_widget()
         height = round(height * canvas.device_pixel_ratio)
         grown = height - widget.winfo_height()
         widget.configure(height=height)
-        if widget.winfo_ismapped() and window.state() == "normal":
+        if grow and widget.winfo_ismapped() and window.state() == "normal":
             size = f"{window.winfo_width()}x{window.winfo_height() + grown}"
             window.geometry(size)
+
+    def room(self, manager: Any, canvas: Any, *, grow: bool) -> float:
+        window, widget = manager.window, canvas.get_tk_widget()
+        ratio = canvas.device_pixel_ratio
+        heights = window.winfo_height(), widget.winfo_height()
+        whole, strip = (height / ratio for height in heights)
+        screen = window.winfo_screenheight() / ratio
+        fixed = not (grow and window.state() == "normal" and widget.winfo_ismapped())
+        return _room(whole, strip, screen, fixed=fixed)
 
     def paint_now(self, canvas: Any) -> None:
         canvas.get_tk_widget().update_idletasks()
@@ -326,8 +355,11 @@ class _Other:
     def attach(self, manager: Any, figure: Any, height: int) -> Any:
         return None
 
-    def set_height(self, manager: Any, canvas: Any, height: int) -> None:
+    def set_height(self, manager: Any, canvas: Any, height: int, *, grow: bool) -> None:
         pass
+
+    def room(self, manager: Any, canvas: Any, *, grow: bool) -> float:
+        return math.inf
 
     def paint_now(self, canvas: Any) -> None:
         pass

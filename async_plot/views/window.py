@@ -34,7 +34,7 @@ from .overdue import Alarm, Watchdog
 from .reload import PlotterFile, Reloaded, Reloading, check_names
 from .silence import Silence, explain, is_here
 from .strip import StripState
-from .stripcanvas import StripCanvas
+from .stripcanvas import EVERY, StripCanvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 REPLAY = "replay"  # what the strip shows as the state, up to the end of the run
-STRIP_EVERY = 0.25  # seconds between two drawings of the strip
-SLIDER_EVERY = 0.05  # the same, while there is a slider in it
 _TROUBLES = 100  # different tracebacks that are told to the calculation
 
 
@@ -158,6 +156,7 @@ class _Window:
         if self._replay is not None:
             self._state.state = REPLAY
             self._state.replayed = True
+            self._state.jobs.live = False
             self._state.foreign = self._replay.note
         self._toolkit: Any = None
         self._drawing = False
@@ -194,7 +193,7 @@ class _Window:
             self._client.say(Opened("window"))
             self._toolkit.watch(self._inbox.fileno(), self._arrived)
             self._toolkit.later(0, self._arrived)
-            self._toolkit.later(STRIP_EVERY, self._tick)
+            self._toolkit.later(EVERY, self._tick)
             self._watchdog.start()
             if self._figures():
                 type(manager).start_main_loop()
@@ -325,6 +324,7 @@ class _Window:
         stalled, inbox.stalled = inbox.stalled, None
         if stalled is not None:
             state.take_stall(stalled, time.monotonic())
+        state.hear(inbox.take_news(), time.monotonic(), time.time())
 
     def _take_frames(self) -> None:
         inbox = self._inbox
@@ -356,6 +356,7 @@ class _Window:
             state.state = RunState.LOST.value
             state.state_text = str(error) if error else ""
             state.ended_at = time.monotonic()
+            state.jobs.end(state.state)
         closes = self._launched and self._welcome.on_exit == "close"
         if closes and state.state != RunState.LOST.value:
             toolkits.close_all()
@@ -513,6 +514,7 @@ class _Window:
         state.frame, state.mid_step = 0, False
         state.log = state.failure = state.stalled = ""
         state.failures = state.missed = state.refused = 0
+        state.jobs.forget()
         self._inbox.stats.clear()
         self._whole.clear()
         for pane in self._panes.values():
@@ -532,14 +534,17 @@ class _Window:
             state.silent = self._silence.seconds()
             if state.silent:
                 state.silence = explain(self._welcome, far=self._client.is_far)
+            if not self._drawing:
+                state.hear(self._inbox.take_news(), time.monotonic(), time.time())
             self._refresh_strip()
             if not self._drawing:
                 self._toolkit.settle()
                 self._reload()
         except Exception:  # see `_arrived`
             traceback.print_exc()
-        # A slider is to move and not to jump.
-        self._toolkit.later(SLIDER_EVERY if self._replay else STRIP_EVERY, self._tick)
+        strip = self._strip
+        pause = strip.pause(slider=self._replay is not None) if strip else EVERY
+        self._toolkit.later(pause, self._tick)
 
     def _refresh_strip(self) -> None:
         if self._replay is not None and self._replay.can_move:
