@@ -12,17 +12,28 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .client import Client
+    from .jobs.bars import progress, track
     from .net.recording import Recording
     from .plotter import Plotter
     from .server import Server
 
-__all__ = ["Client", "Plotter", "Recording", "Server", "__version__"]
+__all__ = [
+    "Client",
+    "Plotter",
+    "Recording",
+    "Server",
+    "__version__",
+    "progress",
+    "track",
+]
 
 _HOMES = {
     "Client": "client",
     "Plotter": "plotter",
     "Recording": "net.recording",
     "Server": "server",
+    "progress": "jobs.bars",
+    "track": "jobs.bars",
 }
 
 

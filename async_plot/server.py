@@ -10,10 +10,10 @@ import shlex
 import sys
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeVar
 
 from .errors import UnsupportedValueError
 from .net import surroundings
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     # Whatever a calculation needs only once it is watched is imported then.
     from pathlib import Path
 
+    from .jobs.bars import Bar, Track
     from .net.peer import Viewer
     from .net.session import Session
+
+T = TypeVar("T")
 
 __all__ = ["Server", "Statistics"]
 
@@ -278,6 +281,51 @@ class Server(Feed):
             return
         if session is not None and session.publisher is not None:
             session.publisher.chronicle.add_point(at, values)
+
+    def track(
+        self,
+        iterable: Iterable[T],
+        total: float | None = None,
+        *,
+        desc: str = "",
+        **options: Any,
+    ) -> Track[T]:
+        """Count the items of a loop, and show how far it is in every view.
+
+        Parameters
+        ----------
+        iterable, total, desc, **options
+            As for `async_plot.track`.
+
+        Returns
+        -------
+        Track
+            To be looped over. The loop is slowed by some nanoseconds an item.
+        """
+        from .jobs import bars
+
+        self.start()
+        return bars.track(iterable, total, desc=desc, **options)
+
+    def progress(
+        self, total: float | None = None, *, desc: str = "", **options: Any
+    ) -> Bar:
+        """Make a bar that every view shows, and that is moved by its ``update``.
+
+        Parameters
+        ----------
+        total, desc, **options
+            As for `async_plot.progress`.
+
+        Returns
+        -------
+        Bar
+            To be closed, best by ``with``.
+        """
+        from .jobs import bars
+
+        self.start()
+        return bars.progress(total, desc=desc, **options)
 
     def handler(self, level: int = logging.NOTSET) -> logging.Handler:
         """Make a `logging.Handler` that shows records in the views.

@@ -82,8 +82,8 @@ def public_names() -> Iterator[str]:
 
 @pytest.mark.parametrize("name", list(public_names()))
 def test_public_names(built: Built, name: str) -> None:
-    """Each public class, error and message has its entry in the reference."""
-    assert name in built.entries("py:class", "py:exception")
+    """Each public class, function, error and message has its entry."""
+    assert name in built.entries("py:class", "py:exception", "py:function")
 
 
 # The rest of `Feed` is between it and the background thread.

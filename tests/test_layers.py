@@ -20,6 +20,7 @@ ALLOWED = {
     # Lazily, the public names.
     "async_plot": {
         "client",
+        "jobs.bars",
         "net.recording",
         "plotter",
         "server",
