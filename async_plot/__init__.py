@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .client import Client
+    from .implicit import map
     from .jobs.bars import progress, track
     from .net.recording import Recording
     from .plotter import Plotter
@@ -23,6 +24,7 @@ __all__ = [
     "Recording",
     "Server",
     "__version__",
+    "map",
     "progress",
     "track",
 ]
@@ -32,6 +34,7 @@ _HOMES = {
     "Plotter": "plotter",
     "Recording": "net.recording",
     "Server": "server",
+    "map": "implicit",
     "progress": "jobs.bars",
     "track": "jobs.bars",
 }

@@ -10,7 +10,7 @@ import shlex
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeVar
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .jobs.bars import Bar, Track
+    from .jobs.map import Results
     from .net.peer import Viewer
     from .net.session import Session
 
+R = TypeVar("R")
 T = TypeVar("T")
 
-__all__ = ["Server", "Statistics"]
+__all__ = ["Server", "Statistics", "running"]
 
 logger = logging.getLogger("async_plot")
 
@@ -326,6 +328,88 @@ class Server(Feed):
 
         self.start()
         return bars.progress(total, desc=desc, **options)
+    def map(
+        self,
+        function: Callable[..., R],
+        *iterables: Iterable[Any],
+        workers: int | None = None,
+        executor: Any = None,
+        chunksize: int | None = None,
+        ordered: bool = True,
+        errors: Literal["raise", "return"] = "raise",
+        desc: str | None = None,
+    ) -> Results[R]:
+        """Call a function for each item in the workers of a pool, seen in all views.
+
+        The first tasks are handed out at once, more of them when results are asked for:
+        endless iterables work, and only so much is ever in flight.
+
+        Parameters
+        ----------
+        function : callable
+            Called as ``function(*items)``, with an item of each iterable. With
+            processes it travels by cloudpickle: lambdas, closures and functions of the
+            main script work.
+        *iterables : iterable
+            Taken from until the shortest is exhausted, in the calling thread.
+        workers : int, optional
+            Number of processes, without `executor`. Default: one for each processor
+            that this process may use.
+        executor : Executor or pool, optional
+            What performs the tasks: a ``concurrent.futures.Executor``, a
+            ``dask.distributed.Client``, an ``MPIPoolExecutor``, a
+            ``multiprocessing.Pool`` or an ``mpire.WorkerPool``. It stays open; but
+            Ctrl-C ends its local processes. Default: processes of our own, by loky
+            (the extra ``jobs``), kept warm for the next job.
+        chunksize : int, optional
+            Tasks that are handed to a worker together. Default: as many as take some
+            20 ms; and what a worker has not begun after 0.2 s is given to others.
+        ordered : bool, default: True
+            Give the results in the order of the items, not as they come.
+        errors : {"raise", "return"}, default: "raise"
+            Whether a failed task raises its exception, with a `TaskError` as its cause
+            that tells worker, task, argument and the traceback there, and ends the job;
+            or whether that `TaskError` is given in the place of its result.
+        desc : str, optional
+            What the job is called. Default: the function's name.
+
+        Returns
+        -------
+        Results
+            An iterator, with ``progress``, ``failures`` and ``insights``. Leaving it
+            before its end ends the job; one that is never asked for a result is
+            finished when the server is closed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong; the text names it.
+        ImportError
+            If there is no loky and no `executor`.
+
+        Examples
+        --------
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from async_plot import Server
+        >>> with ThreadPoolExecutor(2) as pool, Server(view=None) as server:
+        ...     list(server.map(abs, [-1, 2, -3], executor=pool))
+        [1, 2, 3]
+        """
+        from .jobs.map import begin
+
+        if not self._ended:
+            self.start()
+        return begin(
+            function,
+            iterables,
+            workers=workers,
+            executor=executor,
+            chunksize=chunksize,
+            ordered=ordered,
+            errors=errors,
+            desc=desc,
+            owner=None if self._ended else self,
+        )
 
     def handler(self, level: int = logging.NOTSET) -> logging.Handler:
         """Make a `logging.Handler` that shows records in the views.
@@ -536,6 +620,7 @@ class Server(Feed):
         """End the run that left its block, or the interpreter, with this exception."""
         if self._ended:
             return
+        self._end_jobs(error)
         session = self._session
         if session is None or session.publisher is None or self._inert:
             self._ended = True
@@ -554,6 +639,13 @@ class Server(Feed):
                 self._ended = True  # last: for the same reason
                 for feed in self._feeds.values():
                     feed.let_go()
+
+    def _end_jobs(self, error: BaseException | None) -> None:
+        """End what `map` began; what nobody has asked a result of is finished."""
+        watch = sys.modules.get("async_plot.jobs.watch")
+        for job in watch.watched() if watch is not None else ():
+            if job.owner is self:
+                job.leave(error)
 
     def _silence_all(self) -> None:
         for feed in self._feeds.values():
@@ -617,6 +709,16 @@ def _remember(server: Server) -> None:
         if known() is None:
             _servers.pop(number, None)
     _servers[id(server)] = weakref.ref(server)
+
+
+def running() -> Server | None:
+    """The newest server of this process that runs; None if none does."""
+    found = [
+        server
+        for server in _remembered()
+        if server._session is not None and not (server._ended or server._inert)
+    ]
+    return found[-1] if found else None
 
 
 def _remembered() -> list[Server]:

@@ -21,6 +21,7 @@ ALLOWED = {
     "async_plot": {
         "client",
         "jobs.bars",
+        "implicit",
         "net.recording",
         "plotter",
         "server",
@@ -32,6 +33,7 @@ ALLOWED = {
     "plotter": {"errors"},
     "options": {"net", "plotter", "errors"},
     "server": {"net", "wire", "plotter", "options", "errors", "jobs", "panel"},
+    "implicit": {"server", "jobs"},
     "client": {"net", "wire", "plotter", "errors"},
     "replay": {"net", "wire", "errors"},
     "postmortem": {"net", "wire", "errors"},

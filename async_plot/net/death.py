@@ -26,7 +26,7 @@ from ..wire.messages import RunState
 from . import files, runs
 from .runs import Run
 
-__all__ = ["Fate", "Witness", "fate"]
+__all__ = ["Fate", "Witness", "fate", "kernel_says_oom"]
 
 UNSEEN = "killed (SIGKILL, SIGTERM?) or left by os._exit: nobody was there to see"
 KILLED = "killed"  # a state that only a list of runs knows; views say lost
@@ -164,7 +164,7 @@ def _judged(run: Run, status: int) -> Fate:
     except ValueError:
         reason = f"killed by signal {number}"
     if number == signal.SIGKILL:
-        if _kernel_says_oom(run.pid):
+        if kernel_says_oom(run.pid):
             reason += ": out of memory"
         elif _oom_kills_rose(run):
             reason += ": out of memory, by the count of its control group"
@@ -212,7 +212,7 @@ def _oom_kills_rose(run: Run) -> bool:
     return before is not None and now is not None and now > before
 
 
-def _kernel_says_oom(pid: int) -> bool:
+def kernel_says_oom(pid: int) -> bool:
     """Whether the kernel's own log says that it killed that process for memory."""
     pattern = re.compile(rb"(?:Out of memory|Memory cgroup).*Killed process %d " % pid)
     flags = os.O_RDONLY | os.O_NONBLOCK

@@ -36,6 +36,7 @@ __all__ = [
     "find",
     "last_word",
     "list_runs",
+    "memory_file",
     "oom_kills",
     "read",
     "read_record",
@@ -155,7 +156,7 @@ def create(
     """
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
-    memory = _memory_file()
+    memory = memory_file()
     identity = f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}"
     run = Run(
         run=identity,
@@ -415,7 +416,7 @@ def birth(pid: int) -> int | None:
     return int(fields[19]) if fields[0] not in (b"Z", b"X") else None
 
 
-def _memory_file() -> str:
+def memory_file() -> str:
     """File that counts what the kernel killed for memory in our control group."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()

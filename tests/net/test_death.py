@@ -149,7 +149,7 @@ def test_memory_is_blamed_where_the_system_says_so(
     gone: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the kernel's log with the process's number, or by a count that rose."""
-    monkeypatch.setattr(death, "_kernel_says_oom", lambda pid: False)
+    monkeypatch.setattr(death, "kernel_says_oom", lambda pid: False)
     events = tmp_path / "memory.events"
     events.write_text("low 0\noom 1\noom_kill 3\n")
     run = replace(gone, memory=str(events), oom_kills=3)
@@ -158,7 +158,7 @@ def test_memory_is_blamed_where_the_system_says_so(
     assert death._judged(run, 9).reason.startswith("killed by SIGKILL: out of memory,")
     assert death._judged(run, 15).reason == "killed by SIGTERM"
     assert fate(run).reason == f"out of memory, it seems; {UNSEEN}"
-    monkeypatch.setattr(death, "_kernel_says_oom", lambda pid: True)
+    monkeypatch.setattr(death, "kernel_says_oom", lambda pid: True)
     assert death._judged(run, 9).reason == "killed by SIGKILL: out of memory"
 
 
@@ -175,7 +175,7 @@ def test_the_kernels_log_is_read_for_one_process(
     monkeypatch.setattr(
         os, "open", lambda path, *a, **k: real(log if path == "/dev/kmsg" else path, *a)
     )
-    assert death._kernel_says_oom(4711) and death._kernel_says_oom(12)
-    assert not death._kernel_says_oom(471) and not death._kernel_says_oom(1)
+    assert death.kernel_says_oom(4711) and death.kernel_says_oom(12)
+    assert not death.kernel_says_oom(471) and not death.kernel_says_oom(1)
     log.unlink()
-    assert not death._kernel_says_oom(4711)
+    assert not death.kernel_says_oom(4711)

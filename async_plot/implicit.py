@@ -1,0 +1,76 @@
+"""`map` for a program that holds no `Server`: it borrows one, or makes one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeVar
+
+from .jobs import work
+from .jobs.map import Results, begin
+
+__all__ = ["map"]
+
+R = TypeVar("R")
+
+
+def map(
+    function: Callable[..., R],
+    *iterables: Iterable[Any],
+    workers: int | None = None,
+    executor: Any = None,
+    chunksize: int | None = None,
+    ordered: bool = True,
+    errors: Literal["raise", "return"] = "raise",
+    desc: str | None = None,
+) -> Results[R]:
+    """Call a function for each item in the workers of a pool, in sight of all views.
+
+    Where a `Server` runs in this process, it is that server's job; else
+    ``async-plot view`` finds it for as long as it lasts.
+
+    Parameters
+    ----------
+    function, *iterables, workers, executor, chunksize, ordered, errors, desc
+        As in `Server.map`.
+
+    Returns
+    -------
+    Results
+        An iterator.
+
+    Examples
+    --------
+    >>> import async_plot
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     list(async_plot.map(pow, [2, 3, 4], [5, 2, 3], executor=pool))
+    [32, 9, 64]
+    """
+    options: dict[str, Any] = {
+        "workers": workers,
+        "executor": executor,
+        "chunksize": chunksize,
+        "ordered": ordered,
+        "errors": errors,
+        "desc": desc,
+    }
+    if work.reporter() is not None:  # in a worker: it tells for us
+        return begin(function, iterables, **options)
+    from .server import Server, running
+
+    server = running()
+    if server is not None:
+        return server.map(function, *iterables, **options)
+    own = Server(view=None)
+    with contextlib.suppress(OSError):  # nobody can look, then
+        own.start()
+
+    def end(error: BaseException | None) -> None:
+        own.__exit__(type(error) if error else None, error, None)
+
+    try:
+        return begin(function, iterables, on_end=end, **options)
+    except BaseException as error:
+        end(error)
+        raise

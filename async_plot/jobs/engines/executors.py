@@ -1,0 +1,112 @@
+"""Pools of the standard library: processes, threads, and any other `Executor`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from multiprocessing import connection
+from typing import Any
+
+from .base import Kind, Process, Promise
+
+__all__ = ["Processes", "Remote", "Threads", "end_processes"]
+
+_POLITE = 0.1  # seconds that a process may take to end on SIGTERM
+_PATIENCE = 0.3  # seconds after which nobody waits for it any more
+
+
+class Remote:
+    """Any executor: nothing is known of its workers.
+
+    Parameters
+    ----------
+    executor : Executor
+        The user's.
+    """
+
+    kind = Kind.REMOTE
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor: Any = executor
+        self.name = type(executor).__name__
+
+    @property
+    def workers(self) -> int:
+        """How many chunks it can perform at the same time, as far as is known."""
+        known = getattr(self._executor, "_max_workers", None)
+        return known if isinstance(known, int) and known > 0 else os.cpu_count() or 1
+
+    def submit(self, function: Callable[..., Any], /, *args: Any) -> Promise:
+        """Hand out ``function(*args)``."""
+        promise: Promise = self._executor.submit(function, *args)
+        return promise
+
+    def processes(self) -> Sequence[Process]:
+        """None: they may be anywhere."""
+        return ()
+
+    def interrupt(self) -> None:
+        """Nothing more than that the job cancels what has not begun."""
+
+    def release(self, *, abandoned: bool) -> None:
+        """Leave the user's executor as it is."""
+
+
+class Threads(Remote):
+    """A `ThreadPoolExecutor`, whose workers share this process."""
+
+    kind = Kind.THREADS
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self.name = "threads"
+
+
+class Processes(Remote):
+    """A `ProcessPoolExecutor` of the standard library."""
+
+    kind = Kind.PROCESSES
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self.name = "processes"
+        self._known: list[Any] = []  # it forgets them when it is shut down
+
+    def processes(self) -> Sequence[Process]:
+        """Its worker processes."""
+        with contextlib.suppress(RuntimeError):  # it changes just now
+            known = list((self._executor._processes or {}).values())
+            if known:
+                self._known = known
+        return self._known
+
+    def interrupt(self) -> None:
+        """End its processes; it cannot be used any more."""
+        processes = self.processes()
+        with contextlib.suppress(Exception):
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        end_processes(processes)
+
+
+def end_processes(processes: Sequence[Any]) -> None:
+    """End processes whose pool has been told, and wait for their end."""
+    began = time.monotonic()
+    for send, patience in (("terminate", _POLITE), ("kill", _PATIENCE)):
+        left = [each for each in processes if _runs(each)]
+        for each in left:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                getattr(each, send)()
+        while left and time.monotonic() - began < patience:
+            with contextlib.suppress(OSError, ValueError):
+                connection.wait([each.sentinel for each in left], 0.02)
+            left = [each for each in left if _runs(each)]
+
+
+def _runs(process: Any) -> bool:
+    try:
+        return bool(process.is_alive())
+    except (AssertionError, OSError, ValueError):  # somebody else's, or closed
+        return False

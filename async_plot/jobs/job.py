@@ -1,0 +1,876 @@
+"""A job: one `map`, from its arguments to its results.
+
+The caller's thread hands chunks out and takes results in, and does so only when it is
+asked for a result; so no more is in flight, or waits to be asked for, than a window
+holds. The pool's threads only put down what has come back. Knows no server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import math
+import queue
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import TaskError, WorkerDiedError
+from ..net import files
+from ..wire import pickles
+from ..wire.messages import Failure, Progress, Worker
+from . import deaths, failures, marks, parcels, watch
+from .bars import Bar
+from .crew import Crew, Insights
+from .deaths import Death
+from .desk import desk
+from .engines.base import Engine, Kind, Process
+from .failures import Fault
+from .parcels import Order, Parcel
+from .work import Seat, run_chunk
+
+__all__ = ["Job"]
+
+AHEAD = 3  # chunks in flight for each worker
+BEHIND = 16  # the same, with those whose results wait for an earlier one
+PATIENCE = 0.2  # seconds after which a chunk hands back what it has not begun
+AIM = 0.02  # seconds that a chunk is to take
+MOST = 8192  # tasks of a chunk
+BYTES = 8 << 20  # of a chunk's arguments, or of its results
+BLOB = 1 << 16  # bytes of a function that travel with each chunk
+_ON_ITS_WAY = 0.5  # seconds that Ctrl-C may come later here than to a worker
+_UNNOTICED = 0.5  # seconds that a pool may take to see that a worker has died
+_UNCLEAR = 3  # deaths that no task is known for, after which a job gives up
+KEPT_FAILURES = 100  # the first ones, and as many of the newest
+
+
+@dataclass(eq=False, slots=True)
+class Chunk:
+    """Some tasks in a row.
+
+    Attributes
+    ----------
+    number : int
+        Of this attempt to have them performed.
+    first : int
+        Index of the first task.
+    tasks : list
+        Their arguments.
+    promise : Promise or None
+        What the engine gave for it.
+    """
+
+    number: int
+    first: int
+    tasks: list[Any]
+    promise: Any = None
+
+
+class _TaskBar(Bar):
+    """The bar of a job: what has come back, and what is counted in workers."""
+
+    job_: Any = None
+
+    @property
+    def n(self) -> float:
+        return 0 if self.job_ is None else self.job_.counted()
+
+    @n.setter
+    def n(self, value: float) -> None:
+        pass
+
+
+class Job:
+    """One `map`. See `async_plot.jobs.map.map` for its parameters.
+
+    Attributes
+    ----------
+    bar : Bar
+        Counts its tasks.
+    crew : Crew
+        Its workers.
+    failures : list of TaskError
+        The first hundred, and the hundred newest.
+    failed : int
+        How many there are.
+    state : str
+        As in `async_plot.wire.messages.Progress`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        iterables: tuple[Iterable[Any], ...],
+        engine: Engine,
+        *,
+        total: int | None,
+        chunksize: int | None,
+        ordered: bool,
+        errors: str,
+        desc: str,
+        owner: object = None,
+        on_end: Callable[[BaseException | None], object] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.failures: list[TaskError] = []
+        self.failed = 0
+        self.owner = owner  # finishes it, if nobody ever asks for a result
+        self.asked = False  # for a result
+        self._function = function
+        self._star = len(iterables) > 1
+        self._source: Iterator[Any] = (
+            zip(*iterables) if self._star else iter(iterables[0])
+        )
+        self._total = total
+        self._chunksize = chunksize
+        self._ordered = ordered
+        self._returns = errors == "return"
+        self._lock = threading.Lock()
+        self._arrived: queue.SimpleQueue[tuple[Chunk, Any]] = queue.SimpleQueue()
+        self._flying: dict[int, Chunk] = {}
+        self._seats: dict[int, Any] = {}  # of chunks in hand: a count, or the seat
+        self._back: deque[Chunk] = deque()
+        self._ready: dict[int, list[Any]] = {}
+        self._next = 0  # index of the next task to be begun
+        self._given = 0  # index of the next result
+        self._numbers = itertools.count(1)
+        self._exhausted = False
+        self._returned = 0  # tasks that have come back
+        self._mean = 0.0  # seconds of a task
+        self._weight = 0.0  # bytes of a task's arguments, or of its result
+        self._error: BaseException | None = None  # to be raised after what came before
+        self._over = ""
+        self._caller = threading.get_ident()
+        self._before = sys.exc_info()[1]  # what is being handled is older than it
+        self._on_end = on_end
+        self._glances = 0  # since its results were given up
+        self._running: list[Chunk] = []  # that were left to finish then
+        self._lost: list[Chunk] = []  # with a pool that broke
+        self._deaths: list[Death] = []
+        self._unclear = 0  # deaths that no task is known for
+        self._known: dict[int, Process] = {}
+        self._gone: dict[int, float] = {}  # processes, and since when
+        self._killers: dict[int, TaskError] = {}
+        self._stopping = False
+        self._closed = False
+        self._blob = b""
+        self._board: marks.Board | None = None
+        self.started = time.time()
+        self.bar = _TaskBar(total, desc=desc, unit="task")
+        self.bar.job_ = self
+        self.bar.job = self.bar.key
+        self.crew = Crew(self.bar.key, self.started)
+        self._order = self._ordered_once()
+        self._memory = deaths.Memory()
+        follow = getattr(desk, "follow", None)
+        if follow is not None:
+            follow(self.bar.key, self.hear)
+
+    # -- what it is ------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """How it stands."""
+        return self.bar.state
+
+    def progress(self) -> Progress:
+        """How many of its tasks are done, and how long the others will take."""
+        return self.bar.look(time.monotonic())
+
+    def insights(self) -> Insights:
+        """Where its time went."""
+        with self._lock:
+            return self.crew.insights()
+
+    def counted(self) -> int:
+        """Tasks that are done, those inside of unfinished chunks too."""
+        with self._lock:
+            count = self._returned
+            for seen in self._seats.values():
+                count += seen if isinstance(seen, int) else len(seen.results)
+            return count
+
+    # -- workers, from any thread ----------------------------------------------
+
+    def hear(self, said: Worker) -> None:
+        """Take over what a worker reports of the chunk in hand."""
+        with self._lock:
+            if self._over or said.job != self.bar.key:
+                return
+            chunk = self._flying.get(said.chunk)
+            if chunk is not None and said.state == "working":
+                self._seats[said.chunk] = max(0, min(said.counted, len(chunk.tasks)))
+            self.crew.member(said.worker).hear(said)
+
+    def begun(self, chunk: int, seat: Seat) -> None:
+        """Take note that a thread of this process has a chunk in hand."""
+        with self._lock:
+            if self._over:
+                seat.interrupted = True
+                return
+            if chunk in self._flying:
+                self._seats[chunk] = seat
+            member = self.crew.member(seat.key)
+            member.near, member.thread, member.pid = seat, seat.thread, seat.pid
+
+    def _landed(self, chunk: Chunk, promise: Any) -> None:
+        """Put down what a chunk has come back with, or what became of it."""
+        try:
+            parcel = promise.result()
+        except BaseException as error:
+            parcel = error
+        with self._lock:
+            if self._over or chunk.number not in self._flying:
+                return
+            if isinstance(parcel, BrokenExecutor):
+                self._deaths_seen()
+            del self._flying[chunk.number]
+            self._seats.pop(chunk.number, None)
+            if isinstance(parcel, Parcel):
+                self._account(chunk, parcel)
+        self._arrived.put((chunk, parcel))
+
+    def _account(self, chunk: Chunk, parcel: Parcel) -> None:
+        self._returned += parcel.count
+        if parcel.state == "done" or parcel.count:
+            member = self.crew.take(parcel)
+            if parcel.worked and parcel.count:
+                mean = parcel.worked / parcel.count
+                self._mean = (self._mean + mean) / 2 if self._mean else mean
+        for place, fault in parcel.faults.items():
+            if parcel.state == "done" or place < parcel.count:
+                self._fail(fault, chunk.first + place, member.name, member.number)
+
+    def _fail(
+        self, fault: Fault, task: int, worker: str, number: int, died: bool = False
+    ) -> TaskError:
+        """Take note of a failure, and have it told."""
+        error = failures.blame(fault, task, worker)
+        if died:
+            error = WorkerDiedError(*error.args)
+        self.failed += 1
+        self.bar.failed = self.failed
+        if len(self.failures) >= 2 * KEPT_FAILURES:
+            del self.failures[KEPT_FAILURES]
+        self.failures.append(error)
+        key = next((k for k, m in self.crew.members.items() if m.number == number), "")
+        desk.say(
+            Failure(
+                job=self.bar.key,
+                worker=key,
+                number=number,
+                task=task,
+                argument=fault.argument,
+                kind=fault.kind,
+                text=fault.text,
+                trace=fault.trace,
+                time=fault.time,
+            )
+        )
+        return error
+
+    # -- results, in the caller's thread ---------------------------------------
+
+    def begin(self) -> None:
+        """Hand the first window out."""
+        watch.add(self)
+        try:
+            self._fill()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+
+    def batches(self) -> Iterator[list[Any]]:
+        """Give the results, some at a time; empty first, once it waits to be asked."""
+        try:
+            yield []
+            self.asked = True
+            while (batch := self._batch()) is not None:
+                yield batch
+                if self._over:
+                    raise CancelledError(f"the job was {self._over}")
+            if self._error is not None:
+                error, self._error = self._error, None
+                self._end("failed")
+                raise error
+            self._end("finished")
+        except GeneratorExit:
+            self._give_up()
+            raise
+        except BaseException as error:
+            self._break_off(error)
+            raise
+
+    def finish(self) -> None:
+        """Have all of it done, without its results."""
+        with contextlib.suppress(Exception):
+            while self._batch() is not None:
+                pass
+        self._end("failed" if self._error is not None else "finished")
+
+    def _batch(self) -> list[Any] | None:
+        """Wait for the next results; None after the last."""
+        while True:
+            if self._error is None:
+                self._fill()
+            if self._ordered:
+                batch = self._ready.pop(self._given, None)
+            else:
+                batch = self._ready.pop(next(iter(self._ready), -1), None)
+            if batch is not None:
+                self._given += len(batch)
+                return batch
+            if self._error is not None or not (self._flying or self._arrivals()):
+                return None
+            self._wait()
+
+    def _arrivals(self) -> bool:
+        return not self._arrived.empty()
+
+    def _wait(self) -> None:
+        """Wait until a chunk has come back, and take all that have."""
+        while True:
+            try:
+                # Not for ever: some systems cannot interrupt that.
+                chunk, parcel = self._arrived.get(timeout=1.0)
+                break
+            except queue.Empty:
+                if self._over:
+                    return
+        while True:
+            self._take(chunk, parcel)
+            if self._arrived.empty():
+                return
+            chunk, parcel = self._arrived.get()
+
+    def _take(self, chunk: Chunk, parcel: Any) -> None:
+        if not isinstance(parcel, Parcel):
+            self._lose(chunk, parcel)
+        elif parcel.state == "lacking":
+            self._send(replace_number(chunk, next(self._numbers)), whole=True)
+        elif parcel.state == "unloadable":
+            self._refuse(chunk, parcel.faults[0])
+        elif parcel.state == "interrupted":
+            self._was_interrupted()
+        else:
+            self._unpack(chunk, parcel)
+
+    def _unpack(self, chunk: Chunk, parcel: Parcel) -> None:
+        """Bring the results of a chunk back, and what it did not begin."""
+        count = parcel.count
+        rest = chunk.tasks[count:]
+        if rest:
+            self._back.append(Chunk(0, chunk.first + count, rest))
+        results: Any = parcel.results
+        faults = parcel.faults
+        if isinstance(results, parcels.Shipment):
+            if count:
+                self._weigh(results.size / count)
+            results, refused = parcels.opened(results)
+            for place, error in refused.items():
+                faults[place] = self._unopened(chunk, parcel, place, error)
+        if not faults:
+            self._put(chunk.first, results)
+            return
+        with self._lock:
+            name = self.crew.member(parcel.seat).name
+        if self._returns:
+            for place, fault in faults.items():
+                results[place] = failures.blame(fault, chunk.first + place, name)
+            self._put(chunk.first, results)
+            return
+        place = min(faults)
+        error = failures.blame(faults[place], chunk.first + place, name)
+        self._put(chunk.first, results[:place])
+        self._stop(chunk.first + place, failures.raised(faults[place], error))
+
+    def _unopened(
+        self, chunk: Chunk, parcel: Parcel, place: int, error: Exception
+    ) -> Fault:
+        """Note that a result, which is there, cannot be brought back."""
+        said = TypeError(f"its result cannot be unpickled here: {error!r}")
+        said.__cause__ = error
+        fault = failures.described(
+            chunk.tasks[place], said, star=self._star, travels=False, now=time.time()
+        )
+        with self._lock:
+            member = self.crew.member(parcel.seat)
+            self._fail(fault, chunk.first + place, member.name, member.number)
+        return fault
+
+    def _put(self, first: int, results: list[Any]) -> None:
+        if results:
+            self._ready[first] = results
+
+    def _stop(self, task: int, error: BaseException) -> None:
+        """Let an error be raised, in its place in the order."""
+        self._exhausted = self._stopping = True
+        self._back = deque(chunk for chunk in self._back if chunk.first < task)
+        if not self._ordered:
+            self._error = self._error or error
+            self._drop()
+            return
+        self._drop(task)
+        self._ready[task] = _Stop(error)
+
+    # -- chunks, in the caller's thread ----------------------------------------
+
+    def _fill(self) -> None:
+        """Hand out as much as may be in flight."""
+        stop = self._ready.get(self._given) if self._ordered else None
+        if isinstance(stop, _Stop):
+            del self._ready[self._given]
+            self._error = stop.error
+            self._drop()
+            return
+        workers = self.engine.workers
+        while len(self._flying) < AHEAD * workers:
+            waiting = len(self._flying) + len(self._ready)
+            if waiting >= BEHIND * workers and not self._back:
+                if self._flying or self._given in self._ready or not self._ordered:
+                    return
+            chunk = self._chunk()
+            if chunk is None:
+                return
+            self._send(chunk)
+
+    def _chunk(self) -> Chunk | None:
+        """The next chunk: what was handed back first."""
+        size = self._size()
+        if self._back:
+            back = self._back.popleft()
+            if len(back.tasks) > size:
+                rest = Chunk(0, back.first + size, back.tasks[size:])
+                self._back.appendleft(rest)
+                back.tasks = back.tasks[:size]
+            back.number = next(self._numbers)
+            return back
+        if self._exhausted:
+            return None
+        tasks = list(itertools.islice(self._source, size))
+        if len(tasks) < size:
+            self._exhausted = True
+            self.bar.total = self._next + len(tasks)
+        if not tasks:
+            return None
+        first, self._next = self._next, self._next + len(tasks)
+        return Chunk(next(self._numbers), first, tasks)
+
+    def _size(self) -> int:
+        """How many tasks the next chunk is to have."""
+        if self._chunksize is not None:
+            return self._chunksize
+        workers = self.engine.workers
+        most = MOST
+        if self._total is not None:
+            # Guided: the last chunks are small, so that all workers end together.
+            left = self._total - self._next + sum(len(b.tasks) for b in self._back)
+            most = min(most, max(1, left // (2 * workers)))
+        if self._weight:
+            most = min(most, max(1, int(BYTES / self._weight)))
+        if self._mean:
+            size = int(AIM / self._mean)
+        elif self._total is not None and (self._weight or self._near):
+            size = min(16, self._total // (24 * workers))
+        else:
+            size = 1
+        return max(1, min(size, most))
+
+    def _weigh(self, weight: float) -> None:
+        if weight > self._weight:
+            self._weight = weight
+        else:
+            self._weight += 0.1 * (weight - self._weight)
+
+    @property
+    def _near(self) -> bool:
+        return self.engine.kind is Kind.THREADS
+
+    def _ordered_once(self) -> Order:
+        """Make what all chunks share; the function is pickled now.
+
+        Raises
+        ------
+        TypeError
+            If it cannot be pickled.
+        """
+        shared: dict[str, Any] = {
+            "job": self.bar.key,
+            "star": self._star,
+            "patience": PATIENCE if self._chunksize is None else math.inf,
+            "interruptible": _handles_interrupts(),
+        }
+        if self._near:
+            return Order(function=self._function, digest=b"", near=self, **shared)
+        try:
+            blob = pickles.dumps(self._function)
+        except Exception as error:
+            self.bar.close("failed")
+            raise TypeError(
+                f"function {failures.shown(self._function)} cannot be sent to worker "
+                f"processes: {error}; leave what cannot be pickled out of it, or use "
+                "threads: executor=concurrent.futures.ThreadPoolExecutor()"
+            ) from error
+        self._blob = blob
+        digest = hashlib.blake2b(blob, digest_size=16).digest()
+        board = marks.board() if self.engine.kind is Kind.PROCESSES else None
+        reporter = getattr(desk, "reporter", None)
+        self._board = board
+        return Order(
+            function=blob if len(blob) <= BLOB else b"",
+            digest=digest,
+            reporter=reporter() if reporter is not None else None,
+            marks=board.marks() if board is not None else None,
+            **shared,
+        )
+
+    def _send(self, chunk: Chunk, *, whole: bool = False) -> None:
+        """Hand a chunk out; `whole`: with the function, however big."""
+        order, tasks = self._order, chunk.tasks
+        payload: Any = tasks
+        slow = self.crew.record.least
+        if slow:
+            order = replace(order, slow=slow)
+        if whole:
+            order = replace(order, function=self._blob)
+        if not self._near:
+            try:
+                payload = parcels.packed(tasks)
+            except Exception:
+                self._send_what_can_be(chunk)
+                return
+            self._weigh(len(payload) / len(tasks))
+        with self._lock:
+            self._flying[chunk.number] = chunk
+        try:
+            promise = self.engine.submit(
+                run_chunk, order, chunk.number, chunk.first, payload
+            )
+        except BaseException as error:
+            with self._lock:
+                self._flying.pop(chunk.number, None)
+            if not isinstance(error, Exception):
+                raise
+            self._lose(chunk, error)
+            return
+        chunk.promise = promise
+        promise.add_done_callback(lambda promise: self._landed(chunk, promise))
+
+    def _send_what_can_be(self, chunk: Chunk) -> None:
+        """Fail the first task whose arguments cannot be pickled; the others go on."""
+        for place, item in enumerate(chunk.tasks):
+            try:
+                parcels.packed(item)
+            except Exception as error:
+                said = TypeError(f"its argument cannot be sent to a worker: {error}")
+                fault = failures.described(
+                    item, said, star=self._star, travels=False, now=time.time()
+                )
+                index = chunk.first + place
+                rest = Chunk(0, index + 1, chunk.tasks[place + 1 :])
+                if rest.tasks:
+                    self._back.appendleft(rest)
+                if place:
+                    before = Chunk(0, chunk.first, chunk.tasks[:place])
+                    self._back.appendleft(before)
+                with self._lock:
+                    self._returned += 1
+                    told = self._fail(fault, index, "the calculation itself", 0)
+                self._resolve(index, told, fault)
+                return
+        raise RuntimeError("these arguments can only be pickled one by one")
+
+    def _resolve(self, task: int, error: TaskError, fault: Fault | None = None) -> None:
+        """Put a failure in the place of a task's result."""
+        if self._returns:
+            self._put(task, [error])
+        elif fault is None:
+            self._stop(task, error)
+        else:
+            self._stop(task, failures.raised(fault, error))
+
+    def _refuse(self, chunk: Chunk, fault: Fault) -> None:
+        """Fail the tasks of a chunk whose function or arguments did not arrive."""
+        for place, item in enumerate(chunk.tasks):
+            argument = failures.shown(item, star=self._star)
+            own = replace(fault, argument=argument, error=None)
+            with self._lock:
+                self._returned += 1
+                error = self._fail(own, chunk.first + place, "a worker", 0)
+            self._resolve(chunk.first + place, error)
+            if not self._returns:
+                return
+
+    # -- workers that die ------------------------------------------------------
+
+    def _deaths_seen(self) -> None:
+        """Take note which workers have just died. Any thread, under the lock."""
+        if self._deaths:
+            return
+        found = deaths.dead(self.engine.processes(), self._board)
+        self._deaths = [each for each in found if each.status != 0] or found
+        for each in self._deaths:
+            self._mourn(each)
+
+    def _mourn(self, death: Death) -> None:
+        """Have the end of a worker told, and the task that it had in hand."""
+        text = deaths.worded(death, self._memory)
+        member = self.crew.find(death.pid)
+        if member is None:
+            member = self.crew.member(f"{self.bar.key}.{death.pid}")
+            member.pid, member.host = death.pid, files.hostname()
+        member.end("died", text)
+        chunk, task = self._in_hand(death)
+        if chunk is None:
+            return
+        fault = Fault(
+            argument=failures.shown(chunk.tasks[task - chunk.first], star=self._star),
+            kind="WorkerDiedError",
+            text=text,
+            trace="",
+            error=None,
+            time=time.time(),
+        )
+        self._killers[task] = self._fail(
+            fault, task, member.name, member.number, died=True
+        )
+        self._returned += 1
+
+    def _in_hand(self, death: Death) -> tuple[Chunk | None, int]:
+        """The chunk and the task that a dead worker had in hand."""
+        mark, marks = death.mark, self._order.marks
+        if mark is None or marks is None or mark.job != marks.job:
+            return None, -1
+        chunk = self._flying.get(mark.chunk)
+        if chunk is None or not 0 <= mark.task - chunk.first < len(chunk.tasks):
+            return None, -1
+        return chunk, mark.task
+
+    def _lose(self, chunk: Chunk, error: BaseException) -> None:
+        """A chunk will not come back."""
+        if isinstance(error, CancelledError) and self._stopping:
+            return
+        if isinstance(error, (BrokenExecutor, _Died)):
+            self._lost.append(chunk)
+            if not self._flying and not self._arrivals():
+                self._recover(error)
+            return
+        if not isinstance(error, Exception) or chunk.promise is None:
+            raise error  # the pool takes nothing
+        self._refuse(
+            chunk,
+            failures.described(None, error, star=False, travels=False, now=time.time()),
+        )
+
+    def _recover(self, error: BaseException) -> None:
+        """A pool has broken, and nothing is under way: what becomes of what was."""
+        with self._lock:
+            lost, self._lost = sorted(self._lost, key=lambda c: c.first), []
+            dead, self._deaths = self._deaths, []
+            killers, self._killers = self._killers, {}
+            text = "; ".join(deaths.worded(each, self._memory) for each in dead)
+            for member in self.crew.members.values():
+                member.end("ended")
+        if not killers:
+            self._unclear += 1
+        elif not self._returns:
+            self._error = killers[min(killers)]
+            return
+        renew = getattr(self.engine, "renew", None)
+        again = self._returns and renew is not None and self._unclear <= _UNCLEAR
+        if again and renew is not None:
+            renew()
+        rest: list[Chunk] = []
+        for chunk in lost:
+            first, tasks = chunk.first, chunk.tasks
+            for task in sorted(killers):
+                if 0 <= task - first < len(tasks):
+                    self._resolve(task, killers[task])
+                    if task > first:
+                        rest.append(Chunk(0, first, tasks[: task - first]))
+                    first, tasks = task + 1, tasks[task + 1 - first :]
+            if tasks:
+                rest.append(Chunk(0, first, tasks))
+        if again:
+            self._back.extendleft(reversed(rest))
+        else:
+            self._miss(rest, text, error)
+
+    def _miss(self, chunks: list[Chunk], text: str, error: BaseException) -> None:
+        """Fail what was lost with a pool, or cannot be performed any more."""
+        why = f"a worker died ({text})" if text else failures.brief(error)
+        for chunk in chunks:
+            for place, item in enumerate(chunk.tasks):
+                fault = Fault(
+                    argument=failures.shown(item, star=self._star),
+                    kind="WorkerDiedError",
+                    text=f"lost, since the pool broke: {why}",
+                    trace="",
+                    error=None,
+                    time=time.time(),
+                )
+                with self._lock:
+                    self._returned += 1
+                    told = self._fail(
+                        fault, chunk.first + place, "the pool", 0, died=True
+                    )
+                told.__cause__ = error
+                if not self._returns:
+                    self._error = told
+                    return
+                self._resolve(chunk.first + place, told)
+
+    def _look_for_deaths(self) -> None:
+        """Find chunks whose worker has died, and whose pool has not noticed."""
+        for process in self.engine.processes():
+            if process.pid and process.exitcode is None:
+                self._known[process.pid] = process
+        gone = [pid for pid, p in self._known.items() if p.exitcode is not None]
+        now = time.monotonic()
+        for pid in gone:
+            since = self._gone.setdefault(pid, now)
+            if now - since < _UNNOTICED:
+                continue
+            process = self._known.pop(pid)
+            del self._gone[pid]
+            mark = self._board.read(pid) if self._board is not None else None
+            death = Death(pid, process.exitcode or 0, mark)
+            with self._lock:
+                chunk, _ = self._in_hand(death)
+                if chunk is None or self._over:
+                    continue
+                self._deaths.append(death)
+                self._mourn(death)
+                self._flying.pop(chunk.number, None)
+                self._seats.pop(chunk.number, None)
+            self._arrived.put((chunk, _Died()))
+
+    # -- the end ---------------------------------------------------------------
+
+    def glance(self) -> None:
+        """Look whether Ctrl-C, or the like, has come while nobody waits."""
+        if watch.interrupted(self._caller, but=self._before):
+            self._interrupt()
+        elif self._over:
+            self._glances += 1
+            if self._glances > 1:
+                self._close("stopped")
+                if all(chunk.promise.done() for chunk in self._running):
+                    watch.remove(self)
+        elif self.engine.kind is Kind.PROCESSES:
+            with contextlib.suppress(Exception):  # of somebody's processes
+                self._look_for_deaths()
+
+    def leave(self, error: BaseException | None) -> None:
+        """Its run ends, or the interpreter does."""
+        if isinstance(error, KeyboardInterrupt):
+            self._interrupt()
+        elif error is None and self.owner is not None and not self.asked:
+            self.finish()
+        else:
+            self._end("stopped")
+            self._close("stopped")
+
+    def _drop(self, after: int = -1) -> None:
+        """Let nothing begin that has not, of the tasks after that one."""
+        self._stopping = True
+        with self._lock:
+            chunks = [each for each in self._flying.values() if each.first > after]
+        for chunk in chunks:
+            if chunk.promise is not None:
+                with contextlib.suppress(Exception):
+                    chunk.promise.cancel()
+
+    def _give_up(self) -> None:
+        """Nobody wants the results any more."""
+        if self.asked or self.owner is None:
+            self._end("stopped")
+
+    def _break_off(self, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self._interrupt()
+        else:
+            self._end("failed")
+
+    def _was_interrupted(self) -> None:
+        """Ctrl-C has ended a task: ours is on its way."""
+        time.sleep(_ON_ITS_WAY)
+        raise KeyboardInterrupt
+
+    def _interrupt(self) -> None:
+        """End it all, now."""
+        self._end("interrupted")
+        if self._running:  # it was given up a moment ago, and that was why
+            self.engine.interrupt()
+        self._close("interrupted")
+        watch.remove(self)
+
+    def _end(self, state: str) -> None:
+        """It is over; what still runs is ended, where that may be."""
+        with self._lock:
+            if self._over:
+                return
+            self._over = state
+            flying = list(self._flying.values())
+            seats = [s for s in self._seats.values() if isinstance(s, Seat)]
+        self._drop()
+        running = [c for c in flying if c.promise is not None and not c.promise.done()]
+        if state == "interrupted":
+            for seat in seats:
+                seat.stop()
+            self.engine.interrupt()
+        else:
+            self._running = running
+        self.engine.release(abandoned=bool(running))
+        if state == "stopped":
+            # Maybe by Ctrl-C: its owner, or the next look at the caller, knows.
+            return
+        self._close(state)
+        if not self._running:
+            watch.remove(self)
+
+    def _close(self, state: str) -> None:
+        """Have its end told; a second time does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self.crew.end(time.time())
+            self._flying.clear()
+            self._seats.clear()
+        self.bar.close(state)
+        unfollow = getattr(desk, "unfollow", None)
+        if unfollow is not None:
+            unfollow(self.bar.key)
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(KeyboardInterrupt() if state == "interrupted" else None)
+
+
+class _Died(Exception):
+    """Stands for what a chunk should have come back with."""
+
+
+class _Stop(list):  # type: ignore[type-arg]
+    """In the place of a result: there an error is raised."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+def replace_number(chunk: Chunk, number: int) -> Chunk:
+    """Give the same chunk for another attempt."""
+    return Chunk(number, chunk.first, chunk.tasks)
+
+
+def _handles_interrupts() -> bool:
+    """Whether Ctrl-C raises `KeyboardInterrupt` here, as it does by default."""
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,113 @@
+"""Looks after the jobs of this process while their caller does something else.
+
+One thread for all of them, while there are any: Ctrl-C in the caller's own loop, a
+worker that has died under a pool that does not notice, the end of the interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from typing import Any, Protocol
+
+__all__ = ["Watched", "add", "remove", "watched"]
+
+EVERY = 0.05  # seconds
+
+
+class Watched(Protocol):
+    """A job, as far as it is looked after."""
+
+    def glance(self) -> None:
+        """Look whether anything has happened to it; raises nothing."""
+
+    def leave(self, error: BaseException | None) -> None:
+        """Its run or the interpreter ends, with this exception; raises nothing."""
+
+
+def add(job: Watched) -> None:
+    """Look after a job from now on."""
+    global _thread
+    with _lock:
+        _jobs[id(job)] = job
+        if _thread is None:
+            _thread = threading.Thread(
+                target=_run, name="async_plot watch", daemon=True
+            )
+            _thread.start()
+    _register()
+
+
+def remove(job: Watched) -> None:
+    """Look after it no more."""
+    with _lock:
+        _jobs.pop(id(job), None)
+        if not _jobs:
+            _wake.set()
+
+
+def watched() -> list[Any]:
+    """The jobs that are looked after."""
+    with _lock:
+        return list(_jobs.values())
+
+
+def interrupted(ident: int, *, but: BaseException | None = None) -> bool:
+    """Whether a thread is just handling a Ctrl-C, another one than that."""
+    current = sys._current_exceptions().get(ident)
+    if isinstance(current, tuple):  # before Python 3.12
+        current = current[1]
+    return isinstance(current, KeyboardInterrupt) and current is not but
+
+
+# -- private -----------------------------------------------------------------------
+
+_lock = threading.Lock()
+_wake = threading.Event()
+_jobs: dict[int, Watched] = {}
+_thread: threading.Thread | None = None
+_registered = False
+
+
+def _run() -> None:
+    global _thread
+    while True:
+        _wake.wait(EVERY)
+        with _lock:
+            _wake.clear()
+            if not _jobs:
+                _thread = None
+                return
+            jobs = list(_jobs.values())
+        for job in jobs:
+            job.glance()
+
+
+def _register() -> None:
+    """Be told of the interpreter's end before the pools are, which wait for tasks."""
+    global _registered
+    if not _registered:
+        _registered = True
+        register = getattr(threading, "_register_atexit", None)
+        if register is not None:
+            with contextlib.suppress(RuntimeError):  # it has begun
+                register(_at_exit)
+
+
+def _at_exit() -> None:
+    error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
+    for job in watched():
+        job.leave(error)
+
+
+def _forked() -> None:
+    global _lock, _wake, _thread
+    _lock, _wake = threading.Lock(), threading.Event()
+    _jobs.clear()
+    _thread = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -1,0 +1,230 @@
+"""`map`: the same results as the built-in, from whatever pool."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any
+
+import pytest
+
+import async_plot
+from async_plot.jobs.map import Results
+
+from ..helpers import AMPLE, eventually
+from .pools import ENGINES, begin, pools_of_all_kinds
+
+Map = Callable[..., Results[Any]]
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[dict[str, Executor]]:
+    """A pool of each kind, for all tests of this module: they take long to start."""
+    with pools_of_all_kinds() as pools:
+        yield pools
+
+
+@pytest.fixture(params=ENGINES)
+def executor(request: pytest.FixtureRequest, pools: dict[str, Any]) -> Any:
+    """One pool after the other."""
+    return pools[request.param]
+
+
+@pytest.fixture
+def map_(executor: Any) -> Map:
+    """`map` on one pool after the other, without any server."""
+    return partial(begin, executor=executor)
+
+
+# -- results -----------------------------------------------------------------------
+
+
+def test_results_in_order(map_: Map) -> None:
+    """As the built-in `map` gives them."""
+    results = map_(lambda x: x * x, range(1000))
+    assert list(results) == [x * x for x in range(1000)]
+    assert results.state == "finished"
+    assert results.progress.done == results.progress.total == 1000
+
+
+def test_several_iterables_of_any_length(map_: Map) -> None:
+    """Until the shortest is exhausted."""
+    assert list(map_(pow, [2, 3, 4], itertools.count(2), iter([7] * 9))) == [4, 6, 4]
+
+
+def test_nothing_to_do(map_: Map) -> None:
+    """An empty iterable gives no result, and a job that has finished."""
+    results = map_(abs, [])
+    assert list(results) == []
+    assert results.state == "finished"
+
+
+def test_unordered(map_: Map) -> None:
+    """All of them, in whatever order."""
+    assert sorted(map_(abs, range(500), ordered=False)) == list(range(500))
+
+
+@pytest.mark.parametrize("chunksize", [1, 7, 1000])
+def test_chunks_of_a_size(map_: Map, chunksize: int) -> None:
+    """The same results for every size."""
+    results = map_(operator.neg, range(50), chunksize=chunksize)
+    assert list(results) == [-x for x in range(50)]
+
+
+def test_lambdas_and_closures(map_: Map) -> None:
+    """What a function encloses goes with it, and so do arguments of local classes."""
+    offset = 10
+
+    class Local:
+        def __init__(self, value: int) -> None:
+            self.value = value
+
+    results = map_(lambda each: Local(each.value + offset), map(Local, range(20)))
+    assert [each.value for each in results] == list(range(10, 30))
+
+
+def test_a_big_function_is_sent_when_it_is_lacking(map_: Map) -> None:
+    """And not with every chunk."""
+    table = bytes(1 << 20)
+    assert list(map_(lambda i: len(table) + i, range(9), chunksize=1)) == [
+        (1 << 20) + i for i in range(9)
+    ]
+
+
+def test_endless_iterables(map_: Map) -> None:
+    """Only so many items are taken ahead of the results."""
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            yield taken
+            taken += 1
+
+    results = iter(map_(operator.neg, items(), chunksize=4))
+    assert taken < 100
+    assert list(itertools.islice(results, 100)) == [-x for x in range(100)]
+    assert taken < 300
+
+
+def test_a_loop_that_is_left_ends_the_job(map_: Map) -> None:
+    """As soon as its results are given up."""
+    results = map_(abs, itertools.count())
+    job = results._job
+    iterator = iter(results)
+    assert next(iterator) == 0
+    del results, iterator
+    eventually(lambda: job.state == "stopped")
+
+
+def test_a_loop_that_is_left_and_taken_up_again(map_: Map) -> None:
+    """An iterator that is still held goes on where it was."""
+    results = map_(abs, range(300))
+    for x in results:
+        if x == 10:
+            break
+    assert list(results) == list(range(11, 300))
+
+
+def test_an_iterable_that_fails(map_: Map) -> None:
+    """Raises its own error, unchanged, and ends the job."""
+
+    def items() -> Iterator[int]:
+        yield from range(100)
+        raise LookupError("no more")
+
+    results = None
+    with pytest.raises(LookupError, match="no more") as caught:
+        results = map_(abs, items())
+        list(results)
+    assert caught.value.__cause__ is None
+    assert results is None or results.state == "failed"
+
+
+def test_jobs_in_several_threads(map_: Map) -> None:
+    """Share a pool."""
+    answers: list[int] = []
+
+    def one(n: int) -> None:
+        answers.append(sum(map_(abs, range(n))))
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in (100, 200, 300)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(AMPLE)
+    assert sorted(answers) == [sum(range(n)) for n in (100, 200, 300)]
+
+
+# -- arguments ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "text"),
+    [
+        ((1, [1]), {}, TypeError, "function must be callable"),
+        ((abs,), {}, TypeError, "at least one iterable"),
+        ((abs, [1], 2), {}, TypeError, "iterable 2 cannot be iterated over"),
+        ((abs, [1]), {"workers": 0}, ValueError, "workers must be at least 1"),
+        ((abs, [1]), {"workers": 1.5}, TypeError, "workers must be an integer"),
+        ((abs, [1]), {"chunksize": -1}, ValueError, "chunksize must be at least 1"),
+        ((abs, [1]), {"ordered": "no"}, TypeError, "ordered must be True or False"),
+        ((abs, [1]), {"errors": "ignore"}, ValueError, "'raise' or 'return'"),
+        ((abs, [1]), {"desc": 3}, TypeError, "desc must be a string"),
+        ((abs, [1]), {"executor": 3}, TypeError, "executor must be a concurrent"),
+    ],
+)
+def test_wrong_arguments(
+    arguments: Any, options: Any, error: type[Exception], text: str
+) -> None:
+    """Are told at once, by their names."""
+    with pytest.raises(error, match=text):
+        begin(*arguments, **options)
+
+
+def test_workers_are_the_executors(pools: dict[str, Any]) -> None:
+    """A number of workers is refused where there is an executor."""
+    with pytest.raises(ValueError, match="workers is for the processes"):
+        begin(abs, [1], workers=2, executor=pools["threads"])
+
+
+def test_a_function_that_cannot_be_pickled(pools: dict[str, Any]) -> None:
+    """Is told at once; a thread takes it."""
+    lock = threading.Lock()
+
+    def locked(x: int) -> int:
+        with lock:
+            return x
+
+    with pytest.raises(TypeError, match="cannot be sent to worker processes"):
+        begin(locked, [1], executor=pools["processes"])
+    assert list(begin(locked, [1], executor=pools["threads"])) == [1]
+
+
+# -- servers -----------------------------------------------------------------------
+
+
+def test_a_servers_job(map_: Map, executor: Any) -> None:
+    """An unconsumed one is finished when the server is closed."""
+    with async_plot.Server(view=None) as server:
+        done = server.map(abs, range(100), executor=executor)
+        left = server.map(abs, range(1000), executor=executor, chunksize=10)
+        assert list(done) == list(range(100))
+    assert left.state == "finished"
+    assert left.progress.done == 1000
+
+
+def test_without_a_server_there_is_one_for_as_long_as_it_lasts(
+    pools: dict[str, Any],
+) -> None:
+    """So that somebody can look at it."""
+    from async_plot import server
+
+    results = async_plot.map(abs, range(100), executor=pools["threads"])
+    assert server.running() is not None
+    assert list(results) == list(range(100))
+    assert server.running() is None
