@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
 
-from .jobs import work
+from .jobs.desk import desk
 from .jobs.map import Results, begin
 
 __all__ = ["map"]
@@ -55,13 +55,13 @@ def map(
         "errors": errors,
         "desc": desc,
     }
-    if work.reporter() is not None:  # in a worker: it tells for us
-        return begin(function, iterables, **options)
     from .server import Server, running
 
     server = running()
     if server is not None:
         return server.map(function, *iterables, **options)
+    if desk.seat.worker:  # in a worker: it tells for us
+        return begin(function, iterables, **options)
     own = Server(view=None)
     with contextlib.suppress(OSError):  # nobody can look, then
         own.start()

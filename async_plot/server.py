@@ -328,6 +328,7 @@ class Server(Feed):
 
         self.start()
         return bars.progress(total, desc=desc, **options)
+
     def map(
         self,
         function: Callable[..., R],

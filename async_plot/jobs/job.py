@@ -45,6 +45,7 @@ AIM = 0.02  # seconds that a chunk is to take
 MOST = 8192  # tasks of a chunk
 BYTES = 8 << 20  # of a chunk's arguments, or of its results
 BLOB = 1 << 16  # bytes of a function that travel with each chunk
+MOST_WORKERS = 10_000  # that can report; whoever reports may lie
 _ON_ITS_WAY = 0.5  # seconds that Ctrl-C may come later here than to a worker
 _UNNOTICED = 0.5  # seconds that a pool may take to see that a worker has died
 _UNCLEAR = 3  # deaths that no task is known for, after which a job gives up
@@ -160,6 +161,7 @@ class Job:
         self._killers: dict[int, TaskError] = {}
         self._stopping = False
         self._closed = False
+        self._last: Progress | None = None  # once closed
         self._blob = b""
         self._board: marks.Board | None = None
         self.started = time.time()
@@ -169,9 +171,7 @@ class Job:
         self.crew = Crew(self.bar.key, self.started)
         self._order = self._ordered_once()
         self._memory = deaths.Memory()
-        follow = getattr(desk, "follow", None)
-        if follow is not None:
-            follow(self.bar.key, self.hear)
+        desk.follow(self.bar.key, self.hear)
 
     # -- what it is ------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class Job:
 
     def progress(self) -> Progress:
         """How many of its tasks are done, and how long the others will take."""
-        return self.bar.look(time.monotonic())
+        return self._last or self.bar.look(time.monotonic())
 
     def insights(self) -> Insights:
         """Where its time went."""
@@ -204,6 +204,9 @@ class Job:
         with self._lock:
             if self._over or said.job != self.bar.key:
                 return
+            if said.worker not in self.crew.members:
+                if len(self.crew.members) >= MOST_WORKERS:
+                    return
             chunk = self._flying.get(said.chunk)
             if chunk is not None and said.state == "working":
                 self._seats[said.chunk] = max(0, min(said.counted, len(chunk.tasks)))
@@ -521,12 +524,11 @@ class Job:
         self._blob = blob
         digest = hashlib.blake2b(blob, digest_size=16).digest()
         board = marks.board() if self.engine.kind is Kind.PROCESSES else None
-        reporter = getattr(desk, "reporter", None)
         self._board = board
         return Order(
             function=blob if len(blob) <= BLOB else b"",
             digest=digest,
-            reporter=reporter() if reporter is not None else None,
+            reporter=desk.reporter(),
             marks=board.marks() if board is not None else None,
             **shared,
         )
@@ -846,9 +848,8 @@ class Job:
             self._flying.clear()
             self._seats.clear()
         self.bar.close(state)
-        unfollow = getattr(desk, "unfollow", None)
-        if unfollow is not None:
-            unfollow(self.bar.key)
+        self._last = self.bar.look(time.monotonic())
+        desk.unfollow(self.bar.key)
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end(KeyboardInterrupt() if state == "interrupted" else None)

@@ -25,7 +25,7 @@ from . import failures, parcels
 from .desk import desk
 from .parcels import Order, Parcel
 
-__all__ = ["SLOWEST", "Near", "Seat", "reporter", "run_chunk"]
+__all__ = ["SLOWEST", "Near", "Seat", "run_chunk"]
 
 SLOWEST = 5  # tasks told of each job
 _FUNCTIONS = 4  # kept loaded, of as many jobs
@@ -172,11 +172,6 @@ class Seat:
                 _raise_in(self.ident, None)
 
 
-def reporter() -> Any:
-    """What reports from this process to a calculation; None if nothing does."""
-    return _reporter
-
-
 def run_chunk(
     order: Order, number: int, first: int, tasks: Any
 ) -> Parcel:  # pragma: no branch
@@ -205,7 +200,8 @@ def run_chunk(
     travels = order.near is None
     try:
         if travels:
-            _begin_report(order.reporter)
+            if order.reporter is not None:
+                order.reporter.begin()
             function = _loaded(order)
             if function is None:
                 return _parcel(seat, "lacking", began)
@@ -229,11 +225,13 @@ def run_chunk(
     seat.take(number, first, tasks, star=order.star)
     if order.marks is not None:
         order.marks.begin(cell, order.job, number)
+    desk.seat.worker, desk.seat.job = seat.key, order.job
     entered = clock()
     count = _perform(seat, order, function, tasks, first, cell, faults, slowest)
     worked = clock() - entered
     if order.marks is not None:
         order.marks.end(cell)
+    desk.seat.worker = desk.seat.job = ""
     results: Any = seat.results[:count]
     seat.put(len(faults))
     _hand.seat = None
@@ -409,16 +407,6 @@ def _loaded(order: Order) -> Callable[..., Any] | None:
     return function
 
 
-_reporter: Any = None
-
-
-def _begin_report(its: Any) -> None:
-    global _reporter
-    if its is not None:
-        _reporter = its
-        its.begin()
-
-
 def _memory() -> float:
     """Bytes that this process holds; -1 if that is not known."""
     try:
@@ -499,8 +487,6 @@ def _raise_in(ident: int, kind: type[BaseException] | None) -> None:
 if hasattr(os, "register_at_fork"):
 
     def _forked() -> None:
-        global _reporter
-        _reporter = None
         _hand.seat = None
         _functions.clear()
         _refused.clear()
