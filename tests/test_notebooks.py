@@ -34,7 +34,7 @@ class Wave(Plotter):
         self.line.set_data(x, y)
 def shown(server):
     return max([viewer.shown for viewer in server.viewers], default=0)
-def update_until(server, done, seconds=60):
+def update_until(server, done, seconds=240):
     until = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < until
@@ -66,7 +66,10 @@ class Kernel:
     """A kernel in a process of its own, and what its cells show."""
 
     def __init__(self, directory: Path) -> None:
-        self.manager = KernelManager(connection_file=str(directory / "kernel.json"))
+        # Its ports would be chosen before it listens there: others might be quicker.
+        self.manager = KernelManager(
+            connection_file=str(directory / "kernel.json"), transport="ipc"
+        )
         self.manager.start_kernel(
             extra_arguments=["--HistoryManager.enabled=False"],
             env={
@@ -195,8 +198,8 @@ def test_figures_are_in_the_cell_and_renewed_in_place(kernel: Kernel) -> None:
         "    def draw(self, x): raise ValueError('<b>bad</b>')\n"
         "import logging; logging.getLogger('async_plot').setLevel('CRITICAL')\n"
         "before = os.environ.get('MPLBACKEND')\n"
-        "with Server({'good': Wave, 'bad': Bad}, wait_for_client=60) as server:\n"
-        "    until = time.monotonic() + 60\n"
+        "with Server({'good': Wave, 'bad': Bad}, wait_for_client=120) as server:\n"
+        "    until = time.monotonic() + 240\n"
         "    while not shown(server) and time.monotonic() < until:\n"
         "        server['good'].update(x, x)\n"
         "        server['bad'].update(x)\n"

@@ -12,7 +12,7 @@ from PIL import Image
 from async_plot import Server, cli
 from async_plot.net import runs
 
-from ..helpers import eventually, start_script
+from ..helpers import AMPLE, eventually, start_script
 from ..recordings import story, write
 from ..views.conftest import PILLS, Screen
 
@@ -132,5 +132,5 @@ def test_the_window_shows_the_end_and_the_step_behind_it(
         eventually(lambda: screen.count(window, yellow) != before)
         assert screen.count(window, PILLS["failed"]) > 8
         screen.close(window)
-        assert viewer.wait(30) == 0
+        assert viewer.wait(AMPLE) == 0
         assert "ValueError: no" in viewer.stdout.read()

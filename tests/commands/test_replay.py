@@ -98,8 +98,8 @@ def test_keys_steer_a_replay(backend: str, recording: Path, screen: Screen) -> N
         assert view.seen() == [9, 10]
         view.press("Home", 1)
         view.press("shift+Right", 10)
-        view.press("space", 1)  # at the end, once more
-        eventually(lambda: view.seen()[-1] > 1, what="it plays")
+        screen.xdotool("key", "space")  # at the end, once more
+        eventually(lambda: 1 < view.seen()[-1] < 10, what="it plays")
 
 
 def test_the_bar_steers_a_replay(recording: Path, screen: Screen) -> None:

@@ -200,6 +200,30 @@ class Screen:
     def count(self, window: str, colour: tuple[int, int, int]) -> int:
         return int(near(self.picture(window), colour).sum())
 
+    def extent(
+        self, window: str, colour: tuple[int, int, int]
+    ) -> tuple[int, int, int, int]:
+        """First row, last row, first and last column of a colour; -1 without it."""
+        rows, columns = near(self.picture(window), colour).nonzero()
+        if not len(rows):
+            return -1, -1, -1, -1
+        return rows.min(), rows.max(), columns.min(), columns.max()
+
+    def click(self, window: str, colour: tuple[int, int, int]) -> None:
+        """Click in the middle of what has a colour, once it stays where it is."""
+        before = near(self.picture(window), colour)
+
+        def stays() -> bool:
+            nonlocal before
+            time.sleep(0.1)
+            last, before = before, near(self.picture(window), colour)
+            return bool(before.any()) and np.array_equal(last, before)
+
+        eventually(stays, what=f"colour {colour} in window {window}")
+        places = np.argwhere(before)
+        y, x = (str(value) for value in places[len(places) // 2])
+        self.xdotool("mousemove", "--window", window, x, y, "click", "1")
+
     def wait_for(
         self, window: str, colour: tuple[int, int, int], seconds: float = AMPLE
     ):

@@ -21,7 +21,7 @@ from async_plot.views import notebook
 from async_plot.wire import framing
 from async_plot.wire.messages import FROM_RENDERER, Picture, Words
 
-from ..helpers import Deadline, eventually
+from ..helpers import AMPLE, Deadline, eventually
 
 
 class Loud(Plotter):
@@ -64,7 +64,7 @@ class Renderer:
         """Ask for one, and wait for it."""
         self.ask()
         pictures: list[Picture] = []
-        deadline = Deadline(60)
+        deadline = Deadline(AMPLE)
         while True:
             deadline.check("a batch")
             assert self.says_something(deadline.left)
@@ -93,7 +93,7 @@ def renderers() -> Iterator[list[Renderer]]:
     yield made
     for renderer in made:
         renderer.process.kill()
-        renderer.process.end(10)
+        renderer.process.end(AMPLE)
         renderer.process.close_pipes()
 
 

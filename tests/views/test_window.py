@@ -37,21 +37,23 @@ def test_the_strip_stands_under_the_figure_and_follows_a_resize(
     calculation.do("server.update(x, 0 * x + 0.5)")
     calculation.wait_shown(1)
     window = screen.window("run")
+
+    def width() -> int:
+        *_, first, last = screen.extent(window, BLUE)
+        return last - first
+
+    eventually(lambda: width() > 600, what="a line of the whole width of the figure")
     screen.wait_for(window, PILLS["running"])
-    picture = screen.picture(window)
-    pill = np.argwhere(near(picture, PILLS["running"]))
-    line = np.argwhere(near(picture, BLUE))
-    assert line[:, 0].max() < pill[:, 0].min()
-    assert np.ptp(line[:, 1]) > 600  # the whole width of the figure
+    pill, *_ = screen.extent(window, PILLS["running"])
+    assert screen.extent(window, BLUE)[1] < pill
     height = screen.size(window)[1]
     screen.xdotool("windowsize", window, "900", str(height + 100))
     eventually(lambda: screen.size(window)[0] == 900)
+    eventually(lambda: width() > 850, what="the figure is as wide as the window")
     eventually(
-        lambda: np.ptp(np.argwhere(near(screen.picture(window), BLUE))[:, 1]) > 850,
-        what="the figure is as wide as the window",
+        lambda: screen.extent(window, PILLS["running"])[0] == pill + 100,
+        what="the strip is below it",
     )
-    moved = np.argwhere(near(screen.picture(window), PILLS["running"]))
-    assert moved[:, 0].min() - pill[:, 0].min() == 100
 
 
 @both
@@ -139,8 +141,8 @@ def test_the_end_is_told_truthfully(
         calculation.do(end, answers=False)
     calculation.end()
     screen.wait_for(window, PILLS[state])
-    assert screen.count(window, PILLS["running"]) == 0
-    assert screen.count(window, BLUE) > 100
+    eventually(lambda: screen.count(window, PILLS["running"]) == 0)
+    eventually(lambda: screen.count(window, BLUE) > 100)
 
 
 @both
@@ -154,12 +156,9 @@ def test_the_traceback_is_a_click_away(
     window = screen.window("run")
     calculation.do("1 / 0", answers=False)
     calculation.end()
-    screen.wait_for(window, ALARM)
     screen.wait_for(window, PILLS["failed"])
-    assert screen.count(window, BLUE) > 100
-    text = np.argwhere(near(screen.picture(window), ALARM))
-    y, x = (int(value) for value in text[len(text) // 2])
-    screen.xdotool("mousemove", "--window", window, str(x), str(y), "click", "1")
+    eventually(lambda: screen.count(window, BLUE) > 100)
+    screen.click(window, ALARM)
     assert screen.window("The calculation failed")
 
 
@@ -195,6 +194,10 @@ class Broken(Plotter):
     calculation.do("server.update(x)")
     window = screen.window("run")
     screen.wait_for(window, ALARM)
+    eventually(
+        lambda: calculation.ask("any('colour map' in r for r in records)") == "True",
+        what="the trouble arrives",
+    )
     _, logged = calculation.end()
     assert "no such colour map" in logged
 
@@ -205,24 +208,25 @@ def test_after_a_slow_draw_the_newest_frame_is_next(
     """Whatever came while a draw was busy is skipped, but for the newest."""
     source = WAVE + (
         "        print('drawing', y[0], time.time(), flush=True)\n"
-        "        time.sleep(0.5)\n"
+        "        time.sleep(y[1])\n"
     )
     calculation = calculate("QtAgg", source)
 
-    def age() -> float:
-        """Seconds by which most frames are old when they are drawn."""
+    def age(pause: float) -> float:
+        """How old most frames are when they are drawn; 1 is as long as a draw."""
         before = log_of(home).count("drawing")
         while log_of(home).count("drawing") < before + 4:
             calculation.do(
-                "[(server.update(x, x + time.time()), time.sleep(0.002))"
-                " for _ in range(100)]"
+                f"[(server.update(x, [time.time(), {pause}, *x[2:]]),"
+                " time.sleep(0.002)) for _ in range(100)]"
             )
         lines = [line for line in log_of(home).splitlines() if "drawing" in line]
         drawn = [line.split() for line in lines[before + 1 : before + 4]]
-        return sorted(float(at) - float(made) for _, made, at in drawn)[1]
+        return sorted(float(at) - float(made) for _, made, at in drawn)[1] / pause
 
-    # A backlog would make each older by a draw.
-    best_of((age() for _ in range(5)), 0.4)
+    # A backlog would make each older by a draw. On a busy machine, the rest of the
+    # viewer's work takes long as well.
+    best_of((age(pause) for pause in (0.5, 0.5, 1.0, 2.0, 4.0)), 0.8)
 
 
 @both
@@ -317,7 +321,7 @@ def test_closing_the_window_ends_the_viewer(
     calculation.wait_shown(1)
     screen.close(screen.window("run"))
     assert calculation.wait_viewer_gone() == 0
-    assert calculation.ask("server.viewers") == "[]"
+    eventually(lambda: calculation.ask("server.viewers") == "[]")
     calculation.do("server.update(x, x)")
 
 
@@ -405,9 +409,7 @@ def test_a_stall_is_shown_until_it_is_over(
     calculation.wait_shown(1)
     window = screen.window("run")
     screen.wait_for(window, PILLS["stalled"])
-    screen.wait_for(window, ALARM)
-    row = int(np.argwhere(near(screen.picture(window), ALARM))[:, 0].mean())
-    screen.xdotool("mousemove", "--window", window, "100", str(row), "click", "1")
+    screen.click(window, ALARM)
     screen.window("No sign of life")
     calculation.do(
         "go_on = lambda: [(server.update(x, x), time.sleep(0.1)) for _ in range(600)];"
