@@ -267,14 +267,15 @@ def test_reflected_bytes_are_refused():
 
 
 def changed_at(index, value):
-    """Set one byte of the first piece that passes."""
+    """Set one byte of the first piece that passes; without a value to another one."""
     done = []
 
     def change(piece):
         if done:
             return piece
         done.append(True)
-        return piece[:index] + bytes([value]) + piece[index + 1 :]
+        byte = piece[index] ^ 1 if value is None else value
+        return piece[:index] + bytes([byte]) + piece[index + 1 :]
 
     return change
 
@@ -285,9 +286,9 @@ CHANGES = {
     "later version of the hello": ("down", 9, 2),
     "role": ("up", 10, int(Role.HUB)),
     "right": ("up", 11, int(Right.ADMINISTER)),
-    "nonce of the hello": ("down", 20, 0),
-    "nonce of the proof": ("up", 20, 0),
-    "mac of the proof": ("up", 60, 0),
+    "nonce of the hello": ("down", 20, None),
+    "nonce of the proof": ("up", 20, None),
+    "mac of the proof": ("up", 60, None),
 }
 
 
