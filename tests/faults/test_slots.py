@@ -14,18 +14,29 @@ import numpy as np
 import pytest
 
 from async_plot import Server
-from async_plot.net import peer, slots
+from async_plot.net import budget, peer, slots
 from async_plot.wire.messages import Mapped
 
-from ..helpers import eventually, run_script, start_script
+from ..helpers import AMPLE, eventually, run_script, start_script
 from .support import ProcessViewer, Watcher
 
 BIG = 1 << 17  # float64: 1 MiB
 
 
-def in_shm() -> set[str]:
-    # Semaphores of multiprocessing are other programs'.
-    return {name for name in os.listdir("/dev/shm") if not name.startswith("sem.")}
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Directory for slots that nobody else uses; where it lies makes no difference."""
+    directory = tmp_path / "memory"
+    directory.mkdir()
+    monkeypatch.setattr(slots, "directory", lambda: str(directory))
+    return directory
+
+
+def use(memory: Path) -> str:
+    """Line of a script for the same."""
+    return (
+        f"from async_plot.net import slots; slots.directory = lambda: {str(memory)!r}"
+    )
 
 
 def is_near(server: Server) -> bool:
@@ -52,6 +63,16 @@ def show(server: Server, watcher: Watcher, *args: object, **kwargs: object) -> N
     eventually(shown)
 
 
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take no snapshots but those that a viewer waits for.
+
+    A viewer that stands still is overtaken by no others, and keeps to the slots.
+    """
+    monkeypatch.setattr(budget, "HELD", 2 * AMPLE)
+
+
+@pytest.mark.usefixtures("asked_for")
 def test_big_frames_do_not_travel_through_the_socket() -> None:
     """Small ones of the same run do; all arrive whole and in their order."""
     with Server(view=None, overhead=1) as server, Watcher(server) as watcher:
@@ -145,10 +166,9 @@ def test_viewers_killed_while_they_copy() -> None:
     assert all((f.args[0] == f.args[0][0]).all() for f in watcher.frames)
 
 
-def test_the_calculation_killed_while_it_writes(tmp_path: Path) -> None:
+def test_the_calculation_killed_while_it_writes(memory: Path) -> None:
     """At any instant: what was received is whole, and nothing stays in memory."""
-    before = in_shm()
-    source = f"""
+    source = f"""{use(memory)}
 import numpy as np
 from async_plot import Server
 x = np.zeros({8 * BIG})
@@ -169,14 +189,13 @@ while True:
             process.wait()
             watcher.join()
         assert all((f.args[0] == f.args[0][0]).all() for f in watcher.frames)
-    assert in_shm() == before
+    assert not list(memory.iterdir())
 
 
 @pytest.mark.parametrize("ending", ["pass", "raise ValueError", "os._exit(3)"])
-def test_nothing_stays_in_memory(ending: str) -> None:
+def test_nothing_stays_in_memory(ending: str, memory: Path) -> None:
     """Whatever the end; SIGKILL has a test of its own."""
-    before = in_shm()
-    source = f"""
+    source = f"""{use(memory)}
 import os, sys
 import numpy as np
 from async_plot import Client, Server
@@ -190,12 +209,12 @@ with Server(view=None, overhead=1) as server:
     while not (server.viewers and server.viewers[0].near):
         assert thread.is_alive()
         server.update(x)
-    print(len([n for n in os.listdir("/dev/shm")]), flush=True)
+    print(os.listdir({str(memory)!r}), flush=True)
     {ending}
 """
     done = run_script(source, check=False)
-    assert int(done.stdout) == len(before)
-    assert in_shm() == before
+    assert done.stdout == "[]\n"
+    assert not list(memory.iterdir())
 
 
 def test_a_slow_viewer_is_never_starved(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,6 +245,7 @@ def test_a_slow_viewer_is_never_starved(monkeypatch: pytest.MonkeyPatch) -> None
     assert {2.0} <= {frame.args[0][0] for frame in watcher.frames} <= {0.0, 1.0, 2.0}
 
 
+@pytest.mark.usefixtures("asked_for")
 def test_refused_frames_cost_no_slot() -> None:
     """Nor does an interrupt in the middle of a snapshot."""
     x = np.zeros(BIG)
@@ -372,9 +392,8 @@ def test_switched_off_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not made
 
 
-def test_killed_viewers_and_runs_are_gone(tmp_path: Path) -> None:
+def test_killed_viewers_and_runs_are_gone(memory: Path) -> None:
     """A frozen viewer holds nothing up; its memory goes when it is killed."""
-    before = in_shm()
     x = np.zeros(BIG)
     with Server(view=None, overhead=1) as server, ProcessViewer(server) as viewer:
         server.update(x)
@@ -383,4 +402,4 @@ def test_killed_viewers_and_runs_are_gone(tmp_path: Path) -> None:
         keep_updating(server, x, 0.3)
         viewer.process.send_signal(signal.SIGKILL)
     assert not any(torn for *_, torn in viewer.seen)
-    assert in_shm() == before
+    assert not list(memory.iterdir())
