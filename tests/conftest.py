@@ -21,8 +21,8 @@ from async_plot.net import session, surroundings
 from .helpers import AMPLE, Deadline, processes
 from .ssh import answering, fake  # noqa: F401 - fixtures
 
-collect_ignore = ["ssh_standin.py"]  # a program, with no examples in it
-EXIT_DELAY = 6.0  # seconds
+collect_ignore = ["ssh_standin.py", "patience"]  # programs, with no examples in them
+EXIT_DELAY = 6.0  # seconds; as `patience.sitecustomize` has it for scripts
 LEAK_WAIT = 30.0  # seconds that something may take to go away after a test
 
 _CLEARED = (

@@ -135,6 +135,7 @@ def start_script(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     python: list[str] | None = None,
+    patient: bool = True,
     **options: Any,
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a script in a process and a session of its own; it is ended at the exit.
@@ -153,12 +154,18 @@ def start_script(
         Added to the environment; the repository is on ``PYTHONPATH``.
     python : list of str, optional
         The interpreter's command line.
+    patient : bool, default: True
+        Whether the ends of its runs may take longer than promised, on a machine that
+        stands still now and then. False where that is what is tested, or where a
+        start is broken off and then waited for.
     **options
         For `subprocess.Popen`.
     """
     directory = directory or Path(os.environ["ASYNC_PLOT_HOME"]).parent
     script = directory / name
     script.write_text(source)
+    path = [str(ROOT), str(ROOT / "tests" / "patience")]
+    where = os.pathsep.join(path if patient else path[:1])
     options = {
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
@@ -169,7 +176,11 @@ def start_script(
     with subprocess.Popen(
         [*(python or [sys.executable]), str(script), *argv],
         cwd=cwd or directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        env={
+            **os.environ,
+            "PYTHONPATH": where,
+            **(env or {}),
+        },
         text=True,
         **options,
     ) as process:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,7 @@ def run(
     record: str = "None",
     client: str = "Client(server)",
     setup: str = "",
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run a calculation with a viewer, perhaps where other disks are mounted."""
     parts = {"before": before, "after": after, "record": record, "client": client}
@@ -64,7 +66,7 @@ def run(
     if setup:
         shell = f'set -e; {setup}; exec "$0" "$@"'
         python = ["unshare", "-m", "sh", "-c", shell, sys.executable]
-    done = run_script(source, python=python)
+    done = run_script(source, python=python, **options)
     updates, seen, took = done.stdout.split()
     assert updates == seen and float(took) < AMPLE / 2
     return done
@@ -132,6 +134,7 @@ def test_a_disk_that_hangs(tmp_path: Path) -> None:
         before="forever = lambda *args: time.sleep(1000)",
         after="os.pwritev = forever",
         record=repr(str(tmp_path / "run.aplot")),
+        patient=False,
     )
     [line] = done.stderr.splitlines()
     assert "the disk is slow" in line

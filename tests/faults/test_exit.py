@@ -220,7 +220,7 @@ elif {how!r} == "with":
     print(time.monotonic() - before, flush=True)
     os._exit(0)
 """
-    with start_script(source, stdin=subprocess.PIPE) as process:
+    with start_script(source, stdin=subprocess.PIPE, patient=False) as process:
         assert process.stdout is not None and process.stdin is not None
         with ProcessViewer(process.stdout.readline().strip()) as viewer:
             eventually(lambda: viewer.newest)

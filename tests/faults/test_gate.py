@@ -13,6 +13,7 @@ import pytest
 import async_plot.options
 from async_plot import Client, Server
 from async_plot.cli import main
+from async_plot.net import session
 
 from ..helpers import AMPLE, eventually
 from .support import ProcessViewer
@@ -55,8 +56,9 @@ def test_many_runs_leave_nothing():
     assert process.num_fds() <= before
 
 
-def test_a_frozen_far_viewer_delays_no_end():
+def test_a_frozen_far_viewer_delays_no_end(monkeypatch):
     """Half a second at most, as for a near one; the gate waits on its behalf."""
+    monkeypatch.setattr(session, "EXIT_DELAY", 0.45)
     server = Server(view=None, overhead=1).start()
     gate = server._session.gate._process
     try:

@@ -244,7 +244,7 @@ def test_interrupts_inside_start_and_close_leave_a_server_that_works(
 ) -> None:
     """After 120 real SIGINTs: all seen, each server can be used, nothing is left."""
     source = _HARNESS + _CYCLES.format(interrupted=interrupted)
-    with start_script(source, "120") as process:
+    with start_script(source, "120", patient=False) as process:
         sent = interrupt(process, 120, longest, seed=2)
         raised, caught, threads, descriptors = last_line(process)
     assert int(raised) == int(caught) == sent
@@ -275,12 +275,12 @@ with Server(client_cmd=[sys.executable, {str(fake)!r}, {str(note)!r}],
         pid, session = map(int, eventually(note.read_text).split())
         assert session == pid
         os.killpg(process.pid, signal.SIGINT)
+        states = [m.state for m in incoming if isinstance(m, State)]
+        assert states == ["interrupted"]
         _, err = process.communicate(timeout=AMPLE)
         assert process.returncode == -signal.SIGINT
         assert err.count("Traceback") == 1
         assert err.rstrip().endswith("KeyboardInterrupt")
-        states = [m.state for m in incoming if isinstance(m, State)]
-        assert states == ["interrupted"]
     eventually(lambda: not processes(), what="the viewer ends with its run")
     assert "Traceback" not in next(
         path.read_text() for path in (tmp_path / "home").rglob("client.log")

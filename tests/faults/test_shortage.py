@@ -171,7 +171,8 @@ with Server(view=None, overhead=1) as server:
     assert got
     late.close()
 print("done")
-"""
+""",
+        patient=False,  # for a viewer that reads nothing in the end
     )
     assert result.stdout == "done\n"
 
