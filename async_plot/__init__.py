@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .implicit import map
     from .jobs.bars import progress, track
+    from .jobs.logs import handler, log
     from .net.recording import Recording
     from .plotter import Plotter
     from .server import Server
@@ -24,6 +25,8 @@ __all__ = [
     "Recording",
     "Server",
     "__version__",
+    "handler",
+    "log",
     "map",
     "progress",
     "track",
@@ -37,6 +40,8 @@ _HOMES = {
     "map": "implicit",
     "progress": "jobs.bars",
     "track": "jobs.bars",
+    "handler": "jobs.logs",
+    "log": "jobs.logs",
 }
 
 

@@ -28,7 +28,7 @@ from .net import channel, death, files, runs, sockets, surroundings
 from .net.records import Records, is_records
 from .net.slots import SlotReader
 from .wire import codec, framing, handshake, pickles
-from .wire.connection import Connection, Phase
+from .wire.connection import Connection
 from .wire.handshake import Dialling
 from .wire.messages import (
     Frame,
@@ -203,6 +203,7 @@ class Client:
         self._ended = False  # the run has said its last word
         self._heard = 0  # number of the newest log record
         self._refused = 0.0  # since when, if nothing listens where the run was
+        self._early: list[Message] = []  # what came with the proof
         self._credit = 1  # frames that may be under way
         self._asked: dict[str, int] = {}  # those that are
 
@@ -410,20 +411,8 @@ class Client:
             key, Role.VIEWER, Right.LOOK, binding=bytes.fromhex(pin) if pin else b""
         )
         connection = Connection(proof, self._memory.allocate)
-        self._early: list[Message] = []
         self._asked = {}
-        said = time.monotonic()
-        while connection.phase is Phase.PROVING:
-            sock.settimeout(max(0.001, deadline - time.monotonic()))
-            count = sock.recv_into(connection.get_buffer())
-            if not count:
-                connection.eof()
-            self._early += connection.received(count)
-            took = time.monotonic() - said
-            for part in connection.data_to_send():
-                sock.sendall(part)
-                connection.sent(len(part))
-                said = time.monotonic()
+        self._early, took = channel.prove(sock, connection, deadline)
         self._credit = CREDIT if took > FAR else 1
         self._refused = 0.0
         sock.settimeout(None)  # keep-alive tells when the other end is gone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import logging
 import os
 import shlex
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .jobs.map import Results
     from .net.peer import Viewer
     from .net.session import Session
+    from .wire.messages import Log
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -425,7 +427,9 @@ class Server(Feed):
         logging.Handler
             To be added to a logger; it never waits.
         """
-        handler = _Handler(weakref.ref(self))
+        from .jobs.logs import Handler
+
+        handler = Handler(functools.partial(_show, weakref.ref(self)))
         handler.setLevel(level)
         return handler
 
@@ -662,26 +666,12 @@ class Server(Feed):
             self._session.forked()
 
 
-class _Handler(logging.Handler):
-    """Hands log records to a server's views."""
-
-    def __init__(self, server: weakref.ref[Server]) -> None:
-        super().__init__()
-        self._server = server
-
-    def emit(self, record: logging.LogRecord) -> None:
-        server = self._server()
-        if server is None or server._ended or server._inert:
-            return
-        session = server._session
-        if session is None or record.name.startswith("async_plot"):
-            return
-        try:
-            text = self.format(record)[:16384]
-        except Exception:  # a wrong format string must not stop a calculation
-            self.handleError(record)
-            return
-        session.add_record(record, text)
+def _show(server: weakref.ref[Server], record: Log) -> None:
+    """Show a log record in the views of a server that is there."""
+    known = server()
+    if known is None or known._ended or known._inert or known._session is None:
+        return
+    known._session.add_record(record)
 
 
 def _pickled(

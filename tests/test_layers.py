@@ -22,6 +22,7 @@ ALLOWED = {
         "client",
         "jobs.bars",
         "implicit",
+        "jobs.logs",
         "net.recording",
         "plotter",
         "server",

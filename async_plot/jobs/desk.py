@@ -14,14 +14,14 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..wire.messages import Job, Lane, Message, Points, Progress, Worker
 
 if TYPE_CHECKING:
     from .reporter import Reporter
 
-__all__ = ["Desk", "Reader", "Seat", "Source", "desk"]
+__all__ = ["Desk", "Entry", "Reader", "Seat", "Source", "desk"]
 
 KEPT = 10_000  # messages that wait for a reader
 OPEN = 10_000  # sources that go on; more are not told of
@@ -56,12 +56,29 @@ class Seat(threading.local):
 
     Attributes
     ----------
-    worker, job : str
+    worker, job, run : str
         Identifiers; empty for none.
     """
 
     worker = ""
     job = ""
+    run = ""
+
+
+class Entry(NamedTuple):
+    """A source, and where it was begun.
+
+    Attributes
+    ----------
+    source : Source
+    worker, job, run : str
+        As the seat of the thread said.
+    """
+
+    source: Source
+    worker: str = ""
+    job: str = ""
+    run: str = ""
 
 
 class Reader:
@@ -74,20 +91,24 @@ class Reader:
         that was done.
     reporter : callable, default: no reporter
         ``reporter()`` gives what a worker reports by to the same place, or None.
+    run : str
+        Identifier of the run that is told: what belongs to another one is not.
     """
 
     def __init__(
         self,
         wake: Callable[[], None],
         reporter: Callable[[], Reporter | None] = lambda: None,
+        run: str = "",
     ) -> None:
         self.reporter = reporter
+        self.run = run
         self._wake = wake
         self._woken = False
         self._said: deque[Message] = deque()
         self._lost = 0
         self._marks: dict[str, Hashable] = {}
-        self._sources: dict[str, tuple[Source, str, str]] = {}
+        self._sources: dict[str, Entry] = {}
 
     # -- any thread ------------------------------------------------------------
 
@@ -97,13 +118,21 @@ class Reader:
             self._woken = True
             self._wake()
 
-    def add(self, source: Source, worker: str = "", job: str = "") -> None:
+    def add(self, entry: Entry) -> None:
         """Poll this from now on; it belongs to that worker and job, if it has none."""
-        self._sources[source.key] = source, worker, job
+        if self._is_of_another(entry.run):
+            return
+        if len(self._sources) >= OPEN:  # nobody has looked for long
+            for key, known in list(self._sources.items()):
+                if known.source.ended:
+                    self._sources.pop(key, None)
+        self._sources[entry.source.key] = entry
         self.wake()
 
-    def say(self, message: Message) -> None:
+    def say(self, message: Message, run: str = "") -> None:
         """Take over a message that must arrive."""
+        if self._is_of_another(run):
+            return
         if len(self._said) >= KEPT:
             self._lost += 1
             return
@@ -134,12 +163,12 @@ class Reader:
         """
         self._woken = False  # first: what comes from now on may be missed below
         messages: list[Message] = []
-        sources = list(self._sources.values())
+        entries = list(self._sources.values())
         # Before they are looked at: what is told of them is then their end.
-        ended = [source for source, _, _ in sources if source.ended]
+        ended = [entry.source for entry in entries if entry.source.ended]
         while self._said:
             messages.append(self._said.popleft())
-        for source, worker, job in sources:
+        for source, worker, job, _ in entries:
             mark, told = source.mark(), self._marks.get(source.key, self)
             if told != mark:
                 self._marks[source.key] = mark
@@ -151,6 +180,15 @@ class Reader:
             self._sources.pop(source.key, None)
             self._marks.pop(source.key, None)
         return messages
+
+    def repeat(self) -> None:
+        """Tell the state of everything again: what was told may not have arrived."""
+        self._marks.clear()
+
+    # -- private ---------------------------------------------------------------
+
+    def _is_of_another(self, run: str) -> bool:
+        return bool(run and self.run and run != self.run)
 
 
 def _is_fleeting(message: Message) -> bool:
@@ -187,7 +225,7 @@ class Desk:
         self.seat = Seat()
         self.identity = secrets.token_hex(4)
         self._numbers = count(1)
-        self._open: dict[str, tuple[Source, str, str]] = {}
+        self._open: dict[str, Entry] = {}
         self._jobs: dict[str, Callable[[Worker], object]] = {}
 
     def new_key(self) -> str:
@@ -204,9 +242,10 @@ class Desk:
         if len(self._open) >= OPEN:
             return
         seat = self.seat
-        entry = self._open[source.key] = source, seat.worker, seat.job
+        entry = Entry(source, seat.worker, seat.job, seat.run)
+        self._open[source.key] = entry
         for reader in self.readers:
-            reader.add(*entry)
+            reader.add(entry)
 
     def remove(self, source: Source) -> None:
         """Hold something no longer; readers that have not told its end still will."""
@@ -217,9 +256,10 @@ class Desk:
     def say(self, message: Message) -> None:
         """Have a message told that must arrive; lost if nobody reads."""
         assert message.lane is Lane.KEPT
-        message = _seated(message, self.seat.worker, self.seat.job)
+        seat = self.seat
+        message = _seated(message, seat.worker, seat.job)
         for reader in self.readers:
-            reader.say(message)
+            reader.say(message, seat.run)
 
     # -- who tells of it -------------------------------------------------------
 
@@ -227,12 +267,13 @@ class Desk:
         self,
         wake: Callable[[], None],
         reporter: Callable[[], Reporter | None] = lambda: None,
+        run: str = "",
     ) -> Reader:
-        """Add a reader, who is told of everything that goes on."""
-        reader = Reader(wake, reporter)
+        """Add a reader, who is told of everything that goes on; see `Reader`."""
+        reader = Reader(wake, reporter, run)
         self.readers.append(reader)  # first: else what begins now might be missed
         for entry in list(self._open.values()):
-            reader.add(*entry)
+            reader.add(entry)
         return reader
 
     def leave(self, reader: Reader) -> None:
@@ -243,12 +284,18 @@ class Desk:
     # -- workers ---------------------------------------------------------------
 
     def reporter(self) -> Reporter | None:
-        """What this process's workers report by; None if nobody listens."""
+        """What this process's workers report by; None if nobody listens.
+
+        In a worker, it is what reports to the run that the thread works for.
+        """
+        found = None
         for reader in self.readers:
             reporter = reader.reporter()
             if reporter is not None:
-                return reporter
-        return None
+                found = reporter
+                if reader.run == self.seat.run:
+                    break
+        return found
 
     def follow(self, job: str, hear: Callable[[Worker], object]) -> None:
         """Have ``hear(message)`` called with what workers of a job report.

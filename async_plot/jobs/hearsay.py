@@ -14,9 +14,11 @@ from ..wire.messages import Message
 
 __all__ = ["bound"]
 
-TEXT = 200  # characters of a text that is not named here
+# Characters of a text that is not named below. All texts of a message together fit
+# into what a worker may say at once, whatever they are written in.
+TEXT = 200
 LONGER = {
-    "trace": 100_000,
+    "trace": 50_000,
     "text": 8192,
     "doc": 4096,
     "argument": 1000,
@@ -27,7 +29,7 @@ LONGER = {
     "postfix": 1000,
 }
 NUMBERS = 16  # entries of a list
-POINTS = 1000  # scalars of one point
+POINTS = 200  # scalars of one point
 
 M = TypeVar("M", bound=Message)
 

@@ -99,7 +99,9 @@ class Ledger:
 
     def reporter(self) -> Reporter | None:
         """Make what a worker needs to report here; None before the run has begun."""
-        return Reporter(self._way) if self._way and self._reader else None
+        if self._way is None or self._reader is None:
+            return None
+        return Reporter(self._way, self._desk.identity)
 
     def open(self, way: Way) -> None:
         """Take note how workers get there."""
@@ -110,7 +112,8 @@ class Ledger:
     def begin(self, wake: Callable[[], None], chronicle: Chronicle) -> None:
         """Begin to read the desk."""
         self._chronicle = chronicle
-        self._reader = self._desk.reader(wake, self.reporter)
+        run = self._way.run if self._way is not None else ""
+        self._reader = self._desk.reader(wake, self.reporter, run)
 
     def close(self) -> None:
         """Read it no more."""
@@ -193,7 +196,6 @@ class Ledger:
         elif isinstance(message, Worker):
             if message.worker not in peer.workers and len(peer.workers) < BARS:
                 peer.workers.append(message.worker)
-            self.signs += 1
             if not self._desk.hear(message):
                 self._take(message)
         elif isinstance(message, Progress):
@@ -215,15 +217,17 @@ class Ledger:
     def _take_own(self, message: Message) -> None:
         """Take what this process says of its own."""
         if isinstance(message, Points):
+            self.signs += 1
             self._add_point(message, f"worker {self._standing.number(message.worker)}")
         elif isinstance(message, Log):
+            self.signs += 1
             self._chronicle.add_record(message)
         else:
             self._take(message)
-        self.signs += 1
 
     def _take(self, message: Message) -> None:
         """Keep what is said of jobs, and have it told."""
+        self.signs += self._standing.advances(message)
         self._standing.take(message)
         if isinstance(message, Failure):
             told = self._told[message.job] = self._told.get(message.job, 0) + 1
@@ -244,7 +248,6 @@ class Ledger:
                 return
             peer.bars.add(message.bar)
             self._cut.pop(message.bar, None)
-            self.signs += 1
         else:
             peer.bars.discard(message.bar)
         self._take(message)

@@ -70,6 +70,19 @@ class Standing:
         else:
             self.changes -= 1
 
+    def advances(self, message: Message) -> bool:
+        """Whether a message tells that something went on, and not only how it stands.
+
+        That a task takes long is told again and again.
+        """
+        if isinstance(message, Progress):
+            bar = self._running.get(message.bar)
+            return bar is None or (bar.done, bar.state) != (message.done, message.state)
+        if isinstance(message, Worker):
+            worker = self._workers.get(message.worker)
+            return worker is None or _done(worker) != _done(message)
+        return True
+
     def tell(self) -> list[Message]:
         """All of it, for somebody who knows nothing."""
         return [
@@ -138,6 +151,10 @@ class Standing:
         self._failures.pop(job, None)
         for key in [k for k, each in self._workers.items() if each.job == job]:
             del self._workers[key]
+
+
+def _done(worker: Worker) -> tuple[object, ...]:
+    return worker.state, worker.chunk, worker.counted, worker.task, worker.done
 
 
 class _Failures:

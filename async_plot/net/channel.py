@@ -1,6 +1,6 @@
-"""The viewer's side of a connection: a socket, or one that speaks TLS like a socket.
+"""The dialling side of a connection: a socket, or one that speaks TLS like a socket.
 
-Knows no message. Only what `Client` uses of a socket is there.
+Knows no message. Only what `Client` and a worker use of a socket is there.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import time
 from typing import TYPE_CHECKING, Union
 
 from ..errors import AuthenticationError, ClosedError
+from ..wire.connection import Connection, Phase
+from ..wire.messages import Message
 from . import sockets
 
 if TYPE_CHECKING:
     from .tls import Tls
 
-__all__ = ["Channel", "TlsChannel", "dial"]
+__all__ = ["Channel", "TlsChannel", "dial", "prove"]
 
 _RAW = 1 << 18  # bytes that are received at once
 
@@ -62,6 +64,10 @@ class TlsChannel:
                 "connection file is of another run, or somebody sits in between"
             )
         self._sock.sendall(self._tls.data_to_send())
+
+    def fileno(self) -> int:
+        """Descriptor of the socket."""
+        return self._sock.fileno()
 
     def settimeout(self, seconds: float | None) -> None:
         """Set how long a call may wait."""
@@ -130,3 +136,47 @@ def dial(
         sock.close()
         raise
     return channel
+
+
+def prove(
+    sock: Channel, connection: Connection, deadline: float
+) -> tuple[list[Message], float]:
+    """Prove the key both ways on a connection that was just made.
+
+    Parameters
+    ----------
+    sock : socket or TlsChannel
+        Connected; how long its calls may wait is set here.
+    connection : Connection
+        Of the end that dials.
+    deadline : float
+        Instant on the monotonic clock.
+
+    Returns
+    -------
+    messages : list of Message
+        Those that came right behind the proof.
+    took : float
+        Seconds that the last answer was under way.
+
+    Raises
+    ------
+    HandshakeError
+        If whatever listens there is not the run.
+    OSError, ClosedError
+        If it is gone, or does not answer in time.
+    """
+    early: list[Message] = []
+    took, said = 0.0, time.monotonic()
+    while connection.phase is Phase.PROVING:
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        count = sock.recv_into(connection.get_buffer())
+        if not count:
+            connection.eof()
+        early += connection.received(count)
+        took = time.monotonic() - said
+        for part in connection.data_to_send():
+            sock.sendall(part)
+            connection.sent(len(part))
+            said = time.monotonic()
+    return early, took

@@ -320,12 +320,10 @@ class Session:
         """Viewers connected now."""
         return self.publisher.viewers() if self.publisher is not None else []
 
-    def add_record(self, record: logging.LogRecord, text: str) -> None:
+    def add_record(self, record: Log) -> None:
         """Show a log record in the views."""
         if self.publisher is not None:
-            self.publisher.chronicle.add_record(
-                Log(record.created, max(0, record.levelno), record.name, text)
-            )
+            self.publisher.chronicle.add_record(record)
 
     # -- private ---------------------------------------------------------------
 
