@@ -26,7 +26,7 @@ HEARD = (Job, Progress, Worker, Failure, Slowest)  # the messages that it takes
 
 JOBS = 200  # that are known at once
 BARS = 4000
-ENDED = 250  # bars that have ended, jobs among them
+ENDED = 250  # bars that have ended and stay in sight, jobs among them
 WORKERS = 4096
 DEPTH = 32  # of bars inside of bars that are followed
 LINGER = 2.0  # seconds that the end of a bar is seen while others go on
@@ -60,6 +60,7 @@ class Jobs:
         self.folds: dict[str, bool] = {}
         self._known: dict[str, Job] = {}
         self._bars: dict[str, Bar] = {}
+        self._over: dict[str, None] = {}  # those bars that have ended, in order
         self._seats: dict[str, Seat] = {}
         self._failures: dict[str, Failures] = {}
         self._slowest: dict[str, Slowest] = {}
@@ -129,6 +130,7 @@ class Jobs:
     def _take_bar(self, message: Progress, now: float) -> None:
         self._stale.discard(("bar", message.bar))
         known = self._bars.get(message.bar)
+        seen = known is not None  # else it ended before this view came
         if known is None:
             self._order += 1
             known = Bar(message, now, order=self._order)
@@ -137,23 +139,23 @@ class Jobs:
         known.told, known.at = message, now
         if message.state == "running":
             known.ended_at = 0.0
+            self._over.pop(message.bar, None)
         elif not known.ended_at:
-            known.ended_at = now
+            known.ended_at = now if seen else now - LINGER
             # Those inside of others are gone when they are done.
             own = message.leave and not (message.worker or message.parent)
-            if not own and not self._is_job(message):
-                del self._bars[message.bar]
-            self._shed_bars()
+            if own or self._is_job(message):
+                self._over[message.bar] = None
+            else:
+                self._drop_bar(message.bar)
+            if len(self._over) > ENDED:
+                self._drop_job(next(iter(self._over)))
         if len(self._bars) > BARS:
-            ended = (key for key, bar in self._bars.items() if bar.ended_at)
-            self._bars.pop(next(ended, next(iter(self._bars))))
+            self._drop_bar(next(iter(self._over or self._bars)))
 
-    def _shed_bars(self) -> None:
-        """Forget the oldest that have ended and are no jobs, if there are too many."""
-        ended = [bar for bar in self._bars.values() if bar.ended_at and bar.told.leave]
-        for bar in ended[: max(0, len(ended) - ENDED)]:
-            if not self._is_job(bar.told):
-                del self._bars[bar.told.bar]
+    def _drop_bar(self, bar: str) -> None:
+        self._bars.pop(bar, None)
+        self._over.pop(bar, None)
 
     def _is_job(self, bar: Progress) -> bool:
         return bar.bar == bar.job or bar.bar in self._known
@@ -192,8 +194,11 @@ class Jobs:
             for key in self._known
             if key in self._bars and self._bars[key].told.state != "running"
         )
-        key = next(ended, next(iter(self._known)))
-        for each in (self._known, self._bars, self._failures, self._slowest):
+        self._drop_job(next(ended, next(iter(self._known))))
+
+    def _drop_job(self, key: str) -> None:
+        self._drop_bar(key)
+        for each in (self._known, self._failures, self._slowest):
             each.pop(key, None)
         for worker in [k for k, s in self._seats.items() if s.told.job == key]:
             del self._seats[worker]
@@ -201,7 +206,10 @@ class Jobs:
     def _drop_stale(self, now: float) -> None:
         if self._stale and now >= self._stale_at:
             for kind, key in self._stale:
-                (self._bars if kind == "bar" else self._seats).pop(key, None)
+                if kind == "worker":
+                    self._seats.pop(key, None)
+                elif key not in self._over:
+                    self._drop_bar(key)
             self._stale = set()
             self.revision += 1
 
@@ -229,16 +237,15 @@ class Jobs:
                 roots.append(bar)
         going = [b for b in roots if b.told.state == "running"]
         chosen = list(going)
-        for bar in roots:
-            if bar.ended_at and now - bar.ended_at < LINGER and bar.told.leave:
-                chosen.append(bar)
+        ended = [b for b in roots if b.ended_at and b.told.leave]
+        newest = max(ended, key=_ended, default=None)
+        if newest is not None and now - newest.ended_at < LINGER:
+            chosen.append(newest)
         if not going:
-            left = [b for b in roots if b.told.leave and b not in going]
             # The last of all, and the last job: its failures are to be read.
-            jobs = [b for b in left if b.told.bar in self._known]
-            last = max(left, key=_ended, default=None)
+            jobs = [b for b in ended if b.told.bar in self._known]
             last_job = max(jobs, key=_ended, default=None)
-            chosen += [b for b in (last_job, last) if b is not None]
+            chosen += [b for b in (last_job, newest) if b is not None]
         chosen = sorted({b.told.bar: b for b in chosen}.values(), key=_order)
         seats: dict[str, list[Seat]] = {}
         for seat in self._seats.values():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from async_plot.replay import Jumped
 from async_plot.views.absence import Absence
 from async_plot.views.inbox import Inbox
 from async_plot.wire.messages import (
@@ -25,6 +26,7 @@ from async_plot.wire.messages import (
 )
 
 from ..helpers import AMPLE, eventually
+from .said import bar, failure, job, worker
 
 WELCOME = Welcome("r", "n", 1, "h", "3.11", 0.0, ["a", "b"], "/", [], 0.01, "keep")
 
@@ -159,3 +161,48 @@ def test_closing_says_why(inbox: Inbox) -> None:
     client: Any = inbox.client
     assert client.closed == "window closed"
     assert not inbox._thread.is_alive()
+
+
+def test_of_bars_and_workers_the_newest_waits(inbox: Inbox) -> None:
+    """Jobs and failures all do, in their order; what was taken does not come again."""
+    said = [job(), bar(done=1), bar("k", 5), worker(1), failure(1)]
+    say(inbox, *said, bar(done=2), worker(1, task=7), failure(2))
+    taken = inbox.take_news()
+    assert taken[:3] == [job(), failure(1), failure(2)]
+    stands = {getattr(each, "bar", "worker"): each for each in taken[3:]}
+    assert stands == {"j": bar(done=2), "k": bar("k", 5), "worker": worker(1, task=7)}
+    assert inbox.take_news() == []
+
+
+def test_what_goes_on_after_a_cut_comes_after_the_welcome(inbox: Inbox) -> None:
+    """And what was told before the cut does not come any more."""
+    say(inbox, job(), bar(), worker(1), WELCOME, bar(done=3))
+    assert inbox.take_news() == [job(), WELCOME, bar(done=3)]
+
+
+def test_a_view_that_hangs_holds_a_bounded_part(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of thousands of short bars, and of failures."""
+    monkeypatch.setattr("async_plot.views.inbox._STANDS", 50)
+    say(inbox, *(bar(f"b{k}") for k in range(300)), *(failure(k) for k in range(3000)))
+    assert len(inbox.take_news()) <= 50 + 2000
+
+
+def test_a_replay_that_goes_back_leaves_nothing_of_jobs(inbox: Inbox) -> None:
+    """It tells them again as they were."""
+    say(inbox, job(), bar(), failure(1), Jumped(1))
+    assert inbox.take_news() == []
+
+
+def test_how_bars_stand_wakes_nobody(inbox: Inbox) -> None:
+    """Hundreds of them come in a second; views look at their clock."""
+    say(inbox, WELCOME)
+    inbox.clear()
+    script: Any = inbox.client
+    for message in (bar(), worker(1)):
+        script.said.put(message)
+    eventually(lambda: len(inbox._stands) == 2)
+    assert not inbox.wait(0)
+    script.said.put(failure(1))
+    assert inbox.wait(AMPLE)
