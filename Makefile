@@ -26,7 +26,7 @@ test: system-packages $(VENV)/.installed-test lint
 	$(PYTEST)
 
 test-all: system-packages $(VENV)/.installed-test lint
-	$(PYTEST) -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow" --hypothesis-profile=explore
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from async_plot.net import session, surroundings
 
@@ -34,6 +35,15 @@ _CLEARED = (
     "SSH_CONNECTION",
     *surroundings._RANKS,
 )
+
+
+# A machine that stands still for a while makes no example wrong. The examples are the
+# same each time, so that a run tells of what was changed; `make test-all` looks for
+# others.
+_UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("steady", derandomize=True, database=None, **_UNTIMED)
+settings.register_profile("explore", **_UNTIMED)
+settings.load_profile("steady")
 
 
 def pytest_configure() -> None:

@@ -577,7 +577,7 @@ def test_objects_whose_memory_is_not_flat_keep_it_in_the_pickle():
 
 
 @given(strategies.arguments)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_arguments_arrive_as_they_were(arguments):
     """Whatever nesting of arrays, scalars and containers: reading undoes packing."""
     args, kwargs = arguments
@@ -585,7 +585,7 @@ def test_any_arguments_arrive_as_they_were(arguments):
 
 
 @given(strategies.arguments)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nothing_common_is_pickled(arguments):
     """Arrays, scalars and containers need no pickle, so a hub can read them."""
     store = CountingStore()

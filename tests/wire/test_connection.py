@@ -173,7 +173,7 @@ def test_little_is_taken_out_of_the_lanes_at_a_time(pair):
 
 
 @given(st.lists(strategies.messages(), max_size=8), st.integers(1, 300))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_conversation_crosses(said, step):
     """Whatever both say, however cut, arrives; only the superseded is missing."""
     pair = Pair(step=step)
@@ -326,7 +326,7 @@ def test_closed_end_takes_no_messages_out_of_its_outbox(pair):
 
 
 @given(st.binary(max_size=400), st.integers(1, 400), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_strangers_end_in_a_verdict_or_are_lent_memory(data, step, viewer):
     """Before the proof, either end refuses, or still has memory for what comes."""
     end = (

@@ -267,7 +267,7 @@ def test_big_buffers_are_received_in_place():
 
 
 @given(strategies.messages())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_message_arrives_as_it_was(message):
     """Whatever the fields hold, reading undoes writing."""
     [heard] = feed(reader_for(type(message)), stream(message))
