@@ -95,10 +95,11 @@ def home(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ASYNC_PLOT_HOME", str(directory))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    others = set(os.listdir("/proc"))
     yield directory
     deadline = Deadline(LEAK_WAIT)
     pause = threading.Event()
-    while (left := processes()) and not deadline.passed:
+    while (left := processes(others)) and not deadline.passed:
         pause.wait(0.02)
     said = []
     for process in left:

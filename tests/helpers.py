@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -230,16 +230,21 @@ def run_script(
 # -- processes ---------------------------------------------------------------------
 
 
-def processes() -> list[psutil.Process]:
+def processes(others: Container[str] = ()) -> list[psutil.Process]:
     """Processes that this test started, directly or not, orphans included.
 
     They are known by their environment: every test has an ``ASYNC_PLOT_HOME`` of
     its own.
+
+    Parameters
+    ----------
+    others : container of str
+        What there was in ``/proc`` before the test: it is not looked at.
     """
     home = f"ASYNC_PLOT_HOME={os.environ['ASYNC_PLOT_HOME']}".encode()
     found = []
     for name in os.listdir("/proc"):  # ten times as quick as asking psutil
-        if not name.isdigit() or int(name) == os.getpid():
+        if not name.isdigit() or int(name) == os.getpid() or name in others:
             continue
         with contextlib.suppress(psutil.Error, OSError):
             # That of a zombie is empty.
