@@ -19,6 +19,7 @@ _FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "str": st.text(max_size=30)
     | st.text(st.characters(categories=["Cs", "L"]), max_size=5),
     "int": st.integers(0, 2**64 - 1),
+    "Index": st.integers(-1, 2**64 - 1),
     "float": st.floats(allow_nan=False),
     "bool": st.booleans(),
     "bytes": st.binary(max_size=200),

@@ -1,13 +1,16 @@
-"""What a worker says, cut down to what a calculation takes of it.
+"""What is said of jobs, made fit to be told: of its types, and of a bounded size.
 
-A worker runs the user's code, maybe on a machine of many users: its texts, numbers and
-lists are bounded here, once, before anybody keeps or shows them. Pure.
+A worker runs the user's code, maybe on a machine of many users, and a bar's owner may
+call it by a number: what a viewer would refuse is mended here, before anybody keeps
+or shows it. Pure.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any, TypeVar
 
 from ..wire.messages import Message
@@ -30,12 +33,13 @@ LONGER = {
 }
 NUMBERS = 16  # entries of a list
 POINTS = 200  # scalars of one point
+MOST = (1 << 63) - 1
 
 M = TypeVar("M", bound=Message)
 
 
 def bound(message: M) -> M:
-    """Give the same message with nothing in it that is too long or no number.
+    """Give the same message with nothing in it that is too long or of a wrong type.
 
     Examples
     --------
@@ -43,15 +47,80 @@ def bound(message: M) -> M:
     >>> bound(Log(0.0, 20, "solver", 10_000 * "!")).text == 8192 * "!"
     True
     """
-    values: dict[str, Any] = {}
-    for field in fields(message):
-        value = getattr(message, field.name)
-        if type(value) is str:
-            value = value[: LONGER.get(field.name, TEXT)]
-        elif type(value) is float and field.name not in ("remaining", "step"):
-            value = value if math.isfinite(value) else 0.0
-        elif type(value) is list:
-            most = POINTS if field.name in ("names", "values") else NUMBERS
-            value = [v[:TEXT] if type(v) is str else v for v in value[:most]]
-        values[field.name] = value
-    return type(message)(**values)
+    kind = type(message)
+    known = _FIELDS.get(kind)
+    if known is None:
+        known = _FIELDS[kind] = [
+            (item.name, _mender(item.name, str(item.type))) for item in fields(kind)
+        ]
+    changed = {}
+    for name, mend in known:
+        value = getattr(message, name)
+        mended = mend(value)
+        if mended is not value:
+            changed[name] = mended
+    if not changed:
+        return message
+    values = {item.name: getattr(message, item.name) for item in fields(kind)}
+    return kind(**{**values, **changed})
+
+
+def _text(value: Any, most: int = TEXT) -> str:
+    if type(value) is str and len(value) <= most:
+        return value
+    try:
+        return str(value)[:most]
+    except Exception:  # of any object's own conversion
+        return type(value).__name__[:most]
+
+
+def _number(value: Any, finite: bool = True) -> float:
+    try:
+        number = value if type(value) is float else float(value)
+    except Exception:  # of any object's own conversion
+        return 0.0
+    return 0.0 if finite and not math.isfinite(number) else number
+
+
+def _count(value: Any, least: int = 0) -> int:
+    try:
+        count = value if type(value) is int else int(value)
+    except Exception:  # of any object's own conversion
+        return least
+    return count if least <= count <= MOST else min(MOST, max(least, count))
+
+
+def _list(value: Any, mend: Callable[[Any], Any], most: int) -> list[Any]:
+    try:
+        items = list(value)[:most]
+    except Exception:  # it is no list at all
+        return []
+    mended = [mend(item) for item in items]
+    same = type(value) is list and all(a is b for a, b in zip(mended, value))
+    return value if same and len(value) == len(mended) else mended
+
+
+# Declared type of a field -> what makes a value one of it; the same object if it is.
+_PLAIN: dict[str, Callable[..., Any]] = {
+    "str": _text,
+    "int": _count,
+    "Index": partial(_count, least=-1),
+    "float": _number,
+    "bool": bool,
+    "list[str]": partial(_list, mend=_text, most=NUMBERS),
+    "list[int]": partial(_list, mend=partial(_count, least=-MOST), most=NUMBERS),
+    "list[float]": partial(_list, mend=_number, most=NUMBERS),
+}
+_FIELDS: dict[type[Any], list[tuple[str, Callable[[Any], Any]]]] = {}
+
+
+def _mender(name: str, declared: str) -> Callable[[Any], Any]:
+    if name in LONGER:
+        return partial(_text, most=LONGER[name])
+    if name in ("remaining", "step"):  # infinite, or none at all
+        return partial(_number, finite=False)
+    if name == "names":
+        return partial(_list, mend=_text, most=POINTS)
+    if name == "values":
+        return partial(_list, mend=partial(_number, finite=False), most=POINTS)
+    return _PLAIN[declared]

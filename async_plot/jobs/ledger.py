@@ -139,7 +139,7 @@ class Ledger:
         if reader is None:
             return []
         for message in reader.news(now):
-            self._take_own(message)
+            self._take_own(bound(message))
         lost = reader.lost()
         if lost:
             self._say(f"{lost} messages of jobs came too fast and are lost")

@@ -508,6 +508,7 @@ def _list_of(kind: type) -> Callable[[Any], bool]:
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: type(value) is str,
     "int": lambda value: type(value) is int and value >= 0,
+    "Index": lambda value: type(value) is int and value >= -1,
     "float": lambda value: type(value) in (float, int),
     "bool": lambda value: type(value) is bool,
     "bytes": lambda value: type(value) is bytes,

@@ -8,10 +8,12 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-__all__ = ["Lane", "Memory", "Right", "Role", "RunState"]
+__all__ = ["Index", "Lane", "Memory", "Right", "Role", "RunState"]
 
 # Raw memory that travels beside a header: a memoryview, or an array's own buffer.
 Memory = Any
+
+Index = int  # of a task; -1 where there is none
 
 
 class Lane(enum.Enum):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from .lanes import Lane
+from .lanes import Index, Lane
 
 __all__ = [
     "Failure",
@@ -141,8 +141,8 @@ class Worker:
     chunk, counted : int
         Number of the chunk in hand; how many of its tasks are done.
     task, argument, since : int, str, float
-        Index of the task in hand, its arguments in short, and when it took it,
-        seconds since the epoch.
+        Index of the task in hand, -1 if there is none; its arguments in short; when it
+        took it, seconds since the epoch.
     done, failed : int
         Tasks done and failed in all.
     cpu, memory : float
@@ -168,7 +168,7 @@ class Worker:
     state: str
     chunk: int
     counted: int
-    task: int
+    task: Index
     argument: str
     since: float
     done: int
@@ -194,7 +194,7 @@ class Failure:
     number : int
         The worker's number in the job, 0 if it has none.
     task : int
-        Index of the task.
+        Index of the task, -1 if it was none.
     argument : str
         What it was called with, in short.
     kind, text : str
@@ -211,7 +211,7 @@ class Failure:
     job: str
     worker: str
     number: int
-    task: int
+    task: Index
     argument: str
     kind: str
     text: str

@@ -416,6 +416,7 @@ def test_a_field_that_an_older_end_lacks_gets_its_default():
 WRONG = {
     "str": [1, b"x", None, ["x"], 1.5],
     "int": ["1", -1, 1.5, True, None, [1]],
+    "Index": ["1", -2, 1.5, True, None, [1]],
     "float": ["1.5", None, True, [1.5]],
     "bool": [0, 1, "x", None],
     "bytes": ["x", None, 1, [1]],
