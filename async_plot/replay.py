@@ -23,6 +23,7 @@ import numpy as np
 from .errors import AsyncPlotError
 from .net import files, runs
 from .net.records import Entry, Records
+from .net.stands import KINDS, Stands
 from .wire.messages import (
     Frame,
     Log,
@@ -43,6 +44,7 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, FASTEST)
 LOOK_EVERY = 0.5  # seconds between looks at a file that may grow
 TAIL = 200  # log records that are told again after a jump
 _FEW = 20  # messages of scalars that are passed on one by one
+_SOME = 200  # messages of jobs that are
 MARKED = 120  # frames up to which a view marks each
 NOT_TRUSTED = (
     "another user's file: drawn by ready-made plotters; --trust runs its own code"
@@ -164,6 +166,7 @@ class Replay:
         ] = {}  # whole ones: moment too
         self._whole = 0  # frames up to the last whole one
         self._histories: dict[str, list[_Points]] = {}
+        self._stands = Stands(self.records)
         self._last_state = -1  # index of the newest entry that says an end
         self._extend()
         self.welcome: Welcome | None = self.records.welcome
@@ -499,6 +502,7 @@ class Replay:
         self._entries, self._frames, self._times = 0, [], []
         self._of, self._whole_of, self._histories = {}, {}, {}
         self._whole, self._last_state = 0, -1
+        self._stands = Stands(self.records)
         self._extend()
         self._stand(now)
         self._told = len(self._times)  # all is told once more
@@ -549,6 +553,7 @@ class Replay:
         entries = self.records.entries
         others, logs, scalars = [], [], 0
         stats: dict[str, Entry] = {}
+        jobs: list[Entry] = []
         for index in range(start, end):
             kind = entries[index].kind
             if kind is Log:
@@ -557,6 +562,8 @@ class Replay:
                 scalars += 1
             elif kind is Stats:
                 stats[entries[index].plotter] = entries[index]
+            elif kind in KINDS:
+                jobs.append(entries[index])
             elif kind is State or kind not in (Frame, Welcome, PlotterCode):
                 others.append(entries[index])
         found: list[Any] = [*logs[-TAIL:], *stats.values()]
@@ -565,11 +572,15 @@ class Replay:
                 found += [e for e in entries[start:end] if e.kind is Scalars]
             else:
                 found.append(_Histories(end))
+        found += jobs if len(jobs) <= _SOME else [_Jobs(start, end)]
         return [*found, *others]
 
     def _read(self, order: Any) -> Iterator[Message | Jumped]:
         if isinstance(order, _Histories):
             yield from self._whole_histories(order.end)
+            return
+        if isinstance(order, _Jobs):
+            yield from self._stands.at(order.end, order.start)
             return
         if not isinstance(order, Entry):
             yield order
@@ -627,6 +638,14 @@ class Replay:
 class _Histories:
     """An order to tell all histories as they were before an entry."""
 
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """An order to tell how all jobs stood before an entry; told is all to another."""
+
+    start: int
     end: int
 
 

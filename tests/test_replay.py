@@ -19,10 +19,20 @@ from async_plot.errors import ForeignError
 from async_plot.net import records
 from async_plot.replay import FASTEST, SPEEDS, Jumped, Place, Replay, describe_time
 from async_plot.wire import framing
-from async_plot.wire.messages import Frame, Log, PlotterCode, Scalars, State, Welcome
+from async_plot.wire.messages import (
+    Frame,
+    Job,
+    Log,
+    PlotterCode,
+    Progress,
+    Scalars,
+    State,
+    Welcome,
+)
 
 from .helpers import eventually
 from .recordings import code, end, frame, log, scalars, story, welcome, write
+from .views.said import bar, job, worker
 
 
 class Clock:
@@ -510,3 +520,29 @@ def test_moments_read_as_on_a_clock() -> None:
     assert describe_time(59.99, 100) == "0:59.9"
     assert describe_time(3599.99, 4000) == "0:59:59"
     assert describe_time(7322, 9000) == "2:02:02"
+
+
+def test_the_jobs_of_a_moment_are_those_told_by_then(
+    tmp_path: Path, play: Play
+) -> None:
+    """Of each bar the newest, wherever one goes to; what has ended is told once."""
+    said: list[Any] = [welcome(), code(), job()]
+    for k in range(600):
+        said.append(bar(done=k, total=600))
+        if k % 100 == 0:
+            said += [frame(k + 1, k, at=k / 100), worker(1, task=k)]
+    path = write(tmp_path / "run.aplot", [*said, end("finished")])
+    replay, viewer, clock = play(path)
+    replay.play(False)
+    viewer.ask(1)
+    assert viewer.of(Progress)[-1].done == 100  # told before the next frame
+    replay.seek(4.0)
+    viewer.ask(401)
+    assert viewer.of(Progress)[-1].done == 500
+    assert len(viewer.of(Progress)) < 200
+    replay.seek(0.0)
+    eventually(lambda: viewer.of(Jumped))
+    replay.follow(viewer.of(Jumped)[-1].generation)
+    viewer.ask(1)
+    assert viewer.since_jump(Progress)[-1].done == 100
+    assert viewer.since_jump(Job) == [job()]
