@@ -20,7 +20,6 @@ _FIELDS: dict[str, st.SearchStrategy[Any]] = {
     | st.text(st.characters(categories=["Cs", "L"]), max_size=5),
     "int": st.integers(0, 2**64 - 1),
     "Index": st.integers(-1, 2**64 - 1),
-    "Signed": st.integers(-(2**63), 2**64 - 1),
     "float": st.floats(allow_nan=False),
     "bool": st.booleans(),
     "bytes": st.binary(max_size=200),

@@ -509,7 +509,6 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: type(value) is str,
     "int": lambda value: type(value) is int and value >= 0,
     "Index": lambda value: type(value) is int and value >= -1,
-    "Signed": lambda value: type(value) is int,
     "float": lambda value: type(value) in (float, int),
     "bool": lambda value: type(value) is bool,
     "bytes": lambda value: type(value) is bytes,

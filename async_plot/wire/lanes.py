@@ -8,13 +8,10 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-__all__ = ["Index", "Lane", "Memory", "Right", "Role", "RunState", "Signed"]
+__all__ = ["Index", "Lane", "Memory", "Right", "Role", "RunState"]
 
 # Raw memory that travels beside a header: a memoryview, or an array's own buffer.
 Memory = Any
-
-# An integer that may be negative, as a field of a message; other integers may not.
-Signed = int
 
 Index = int  # of a task; -1 where there is none
 

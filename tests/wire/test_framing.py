@@ -421,7 +421,6 @@ WRONG = {
     "bool": [0, 1, "x", None],
     "bytes": ["x", None, 1, [1]],
     "list[str]": ["x", [1], [b"x"], {"x": 1}, None],
-    "Signed": ["1", 1.5, True, None, [1]],
     "list[float]": [3, ["x"], [True], [None], {}, None],
     "list[int]": [3, ["x"], [1.5], [True], {}, None],
 }
