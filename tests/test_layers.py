@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,19 +59,27 @@ def named(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+KNOWN = {named(path) for path in MODULES}
+
+
+@functools.cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
 
-def imports(path: Path) -> Iterator[str]:
+@functools.cache
+def imports(path: Path) -> tuple[str, ...]:
     """Absolute names of all that a module imports, at whatever depth.
 
     Except in ``_demo``, which a module runs when it is started by itself.
     """
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     package = ["async_plot", *path.relative_to(PACKAGE).parent.parts]
-    module = tree(path)
-    module.body = [node for node in module.body if getattr(node, "name", "") != "_demo"]
-    for node in ast.walk(module):
+    body = [node for node in tree(path).body if getattr(node, "name", "") != "_demo"]
+    for node in itertools.chain.from_iterable(map(ast.walk, body)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -82,14 +92,13 @@ def imports(path: Path) -> Iterator[str]:
 
 def ours(path: Path) -> set[str]:
     """Modules of ours that a module imports, without the package's name."""
-    known = {named(module) for module in MODULES}
     found = set()
     for name in imports(path):
         first, _, rest = name.partition(".")
         if first == "async_plot":
             # ``from .net import runs`` imports net.runs, ``from .errors import X``
             # the module errors.
-            found.add(rest if rest in known else rest.rpartition(".")[0])
+            found.add(rest if rest in KNOWN else rest.rpartition(".")[0])
     return found - {""}
 
 
