@@ -124,7 +124,7 @@ def test_a_cut_is_noticed_and_mended(line, monkeypatch):
     with Run(line) as run, FarMessages(run.server, line) as far:
         eventually(lambda: len(far.of(Frame)) > 3)
         line.down = True
-        eventually(lambda: far.lost, 20)
+        eventually(lambda: far.lost)
         assert "connecting again" in far.lost[0].text
         updates = run.server.stats.updates
         eventually(lambda: run.server.stats.updates > updates + 10)
@@ -133,13 +133,14 @@ def test_a_cut_is_noticed_and_mended(line, monkeypatch):
         frames = len(far.of(Frame))
         eventually(lambda: len(far.of(Frame)) > frames + 3)
         assert far.of(Frame)[-1].number > updates
-        assert run.worst < 1.0
+        assert run.worst < 10
 
 
 def test_a_thin_line_is_no_frozen_viewer(line, monkeypatch):
     """A frame that takes its seconds arrives whole, and what is said after it too."""
-    monkeypatch.setattr(reception, "STALL", 1.0)
-    line.rate = 5e6
+    # A tenth of the real limit; the processes in between may stand still for a while.
+    monkeypatch.setattr(reception, "STALL", 3.0)
+    line.rate = 2.2e6
     with Run(line, size=1 << 20) as run, FarMessages(run.server, line) as far:
         eventually(lambda: len(far.of(Frame)) >= 1)
         before = len(far.frames)
