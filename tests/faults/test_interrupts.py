@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import random
@@ -496,12 +497,16 @@ def test_a_signal_handler_may_update_in_the_middle_of_an_update() -> None:
 
         before = signal.signal(signal.SIGUSR1, handler)
         try:
-            pid = os.getpid()
+            kill = functools.partial(os.kill, os.getpid(), signal.SIGUSR1)
+            threads = []
             for i in range(1, 400):
                 x[...] = i
                 if i % 4 == 0:
-                    threading.Thread(target=os.kill, args=(pid, signal.SIGUSR1)).start()
+                    threads.append(threading.Thread(target=kill))
+                    threads[-1].start()
                 server.update(x)
+            for thread in threads:  # no signal comes later, least of all without us
+                thread.join()
             nested[...] = -1e9
             with contextlib.suppress(OSError):
                 signal.raise_signal(signal.SIGUSR1)
