@@ -7,7 +7,6 @@ import logging
 import math
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -16,26 +15,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .errors import (
     AsyncPlotError,
     ClosedError,
     HandshakeError,
     RunNotFoundError,
 )
-from .net import channel, death, files, runs, sockets, surroundings
+from .net import channel, death, files, runs, sockets, surroundings, told
+from .net.memory import Memory
 from .net.records import Records, is_records
 from .net.slots import SlotReader
+from .net.told import Told
 from .wire import codec, framing, handshake, pickles
 from .wire.connection import Connection
 from .wire.handshake import Dialling
 from .wire.messages import (
+    Failure,
     Frame,
     Goodbye,
     Log,
     Mapped,
     Message,
+    Progress,
     Ready,
     Right,
     Role,
@@ -194,14 +195,14 @@ class Client:
         self._witness: death.Witness | None = None  # who sees its process end
         self._sock: channel.Channel | None = None
         self._connection: Connection | None = None
-        self._memory = _Memory()
+        self._memory = Memory()
         self._slots = SlotReader()
         self._lapped = 0  # frames in a row that were overwritten while copied
         self._shown: dict[str, int] = {}  # newest frame of each plotter, as told
         self._quick = False  # the next frame may be asked for before one is copied
         self._closed = False
         self._ended = False  # the run has said its last word
-        self._heard = 0  # number of the newest log record
+        self._told = Told()
         self._refused = 0.0  # since when, if nothing listens where the run was
         self._early: list[Message] = []  # what came with the proof
         self._credit = 1  # frames that may be under way
@@ -234,8 +235,8 @@ class Client:
 
         Frames come only after `ready` has asked for them. When the connection is
         lost, a `State` ``"lost"`` is given; if the run can be reached again, a new
-        `Welcome` follows, else this ends. A log record comes once, whatever the run
-        repeats to a viewer that connects again.
+        `Welcome` follows, else this ends. Log records, begins of jobs and failures
+        come once, whatever the run repeats to a viewer that connects again.
 
         Raises
         ------
@@ -251,6 +252,40 @@ class Client:
             if self._witness is not None:
                 self._witness.close()
                 self._witness = None
+
+    def progress(self) -> Iterator[Progress]:
+        """How each bar stands, whenever that has changed, until the run ends.
+
+        Bars that run already come first. The last one of a bar says how it ended; in
+        a run that is lost, the bars that still ran are ``"lost"``. Bars of workers and
+        that of a job are among them.
+
+        Yields
+        ------
+        Progress
+        """
+        return told.progress(self.messages())
+
+    def failures(self) -> Iterator[Failure]:
+        """Each task that failed, with its traceback, until the run ends.
+
+        Each comes once. Of a job in which very many fail, the first hundred come and
+        then some: how many there are is told by the progress of the job.
+
+        Yields
+        ------
+        Failure
+        """
+        return told.failures(self.messages())
+
+    def logs(self) -> Iterator[Log]:
+        """Each log record, until the run ends; the newest of those before come first.
+
+        Yields
+        ------
+        Log
+        """
+        return told.logs(self.messages())
 
     def ready(self, plotter: str = "", shown: int = 0) -> None:
         """Ask for one more frame.
@@ -353,7 +388,7 @@ class Client:
             return None
         if self._host is None:
             return None if run.host == files.hostname() else run.remote
-        return _parted(self._host, run.remote[1])
+        return sockets.parted(self._host, run.remote[1])
 
     def _follow(self) -> Generator[Message, None, None]:
         shortest, longest = RETRY if self._tunnel is None else self._tunnel.retry
@@ -447,7 +482,7 @@ class Client:
         """Yield messages, and note what they say of the run."""
         for message in incoming:
             _log(">", message)
-            if self._repeats(message):
+            if self._told.repeats(message):
                 continue
             if isinstance(message, Frame):
                 self._arrived(message)
@@ -494,14 +529,6 @@ class Client:
         if not self._quick:
             self.ready(frame.plotter, self._shown.get(frame.plotter, 0))
         return None
-
-    def _repeats(self, message: Message) -> bool:
-        """Whether this log record was told before a cut."""
-        if not isinstance(message, Log) or not message.number:
-            return False
-        known = message.number <= self._heard
-        self._heard = max(self._heard, message.number)
-        return known
 
     def _flush(self) -> None:
         connection, sock = self._connection, self._sock
@@ -564,7 +591,7 @@ class Client:
         for message in kept:
             if isinstance(message, Welcome):
                 self.welcome = message
-            if not self._repeats(message):
+            if not self._told.repeats(message):
                 yield message
         if any(isinstance(message, State) for message in kept):
             return
@@ -577,18 +604,6 @@ class Client:
         yield State(RunState.LOST.value, seen.reason, seen.time or time.time())
 
 
-def _parted(text: str, port: int) -> tuple[str, int]:
-    """Host and port of ``"host"``, ``"host:port"``, ``"::1"`` or ``"[::1]:port"``."""
-    if not text.isprintable() or not text.strip("[]") or " " in text:
-        raise ValueError(f"host is NAME or NAME:PORT, not {text!r}")
-    host, colon, number = text.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")):
-        return text.strip("[]"), port
-    if not host or not number.isdigit() or not 0 < int(number) < 65536:
-        raise ValueError(f"host is NAME or NAME:PORT, not {text!r}")
-    return host.strip("[]"), int(number)
-
-
 def _lost(text: str) -> State:
     return State(RunState.LOST.value, text, time.time())
 
@@ -596,31 +611,6 @@ def _lost(text: str) -> State:
 def _log(direction: str, message: Message) -> None:
     if debug.isEnabledFor(logging.DEBUG):
         debug.debug("%s %s", direction, framing.describe(message))
-
-
-class _Memory:
-    """Warm memory to receive into: pieces that nobody refers to are lent again."""
-
-    _SMALL = 1 << 16  # bytes below which fresh memory costs nothing
-    _KEPT = 6
-
-    def __init__(self) -> None:
-        self._pieces: list[np.ndarray[Any, Any]] = []
-
-    def allocate(self, size: int) -> np.ndarray[Any, Any]:
-        if size < self._SMALL:
-            return np.empty(size, np.uint8)
-        pieces = self._pieces
-        for index in range(len(pieces)):
-            # Two references: the list's and the argument's. A piece in use has
-            # more, since every view of it refers to it.
-            if pieces[index].nbytes == size and sys.getrefcount(pieces[index]) == 2:
-                pieces.append(pieces.pop(index))
-                return pieces[-1][:]
-        if len(pieces) >= self._KEPT:
-            del pieces[0]
-        pieces.append(np.empty(size, np.uint8))
-        return pieces[-1][:]
 
 
 set_up_debug = surroundings.set_up_debug

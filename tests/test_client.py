@@ -19,12 +19,14 @@ import pytest
 from async_plot import client as clients
 from async_plot.client import Client, decode_frame
 from async_plot.errors import HandshakeError, ProtocolError, RunNotFoundError
+from async_plot.jobs.desk import desk
 from async_plot.net import death, runs
 from async_plot.server import Server
 from async_plot.wire.messages import Frame, Log, State, Welcome
 
 from .faults.support import Messages, Watcher
 from .helpers import AMPLE, eventually, start_script
+from .jobs.support import failure
 
 
 class Drawn:
@@ -59,13 +61,6 @@ def test_a_run_that_is_not_there_is_named_with_those_that_are() -> None:
             Client("wave")
     with pytest.raises(RunNotFoundError, match="no connection file"):
         Client("/no/such/file.json")
-
-
-@pytest.mark.parametrize("host", ["", " ", "a b", "a\n", "[]", ":80", "a:b", "a:99999"])
-def test_a_host_that_can_be_none_is_refused(host: str) -> None:
-    """With what would be one."""
-    with pytest.raises(ValueError, match="NAME:PORT"):
-        clients._parted(host, 1)
 
 
 def test_frames_come_newest_first_and_end_with_the_run() -> None:
@@ -392,22 +387,63 @@ def test_messages_to_nobody_are_dropped() -> None:
     assert list(client) == []
 
 
-def test_memory_is_lent_again_only_when_nobody_holds_it() -> None:
-    """Small pieces are always new; at most six big ones are kept."""
-    memory = clients._Memory()
-    first = memory.allocate(1 << 17)
-    second = memory.allocate(1 << 17)
-    assert not np.shares_memory(first, second)
-    base = first.base
-    view = first[10:20]
-    del first
-    assert not np.shares_memory(memory.allocate(1 << 17), view)
-    del view, base
-    pieces = [memory.allocate(1 << 17) for _ in range(20)]
-    for a, b in itertools.combinations(pieces, 2):
-        assert not np.shares_memory(a, b)
-    assert len(memory._pieces) <= 6
-    assert memory.allocate(10).nbytes == 10
+# -- progress, failures, logs ------------------------------------------------------
+
+
+def _say_something(server: Server) -> None:
+    """What a job says: two bars, a failure, a record."""
+    with server.progress(3, desc="steps") as bar:
+        bar.update(3)
+        stopped = server.progress(8, desc="more")
+        stopped.update(2)
+        desk.say(failure(job=bar.key, task=5))
+        desk.say(failure(job=bar.key, task=5))
+        desk.say(Log(0.0, logging.WARNING, "solver", "diverges"))
+    eventually(lambda: not bar_runs(server, bar.key))
+
+
+def bar_runs(server: Server, key: str) -> bool:
+    assert server._session is not None and server._session.publisher is not None
+    ledger: Any = server._session.publisher.annex
+    return not any(getattr(m, "bar", "") == key for m in ledger.tail())
+
+
+@pytest.mark.parametrize("how", ["live", "ended", "recording"])
+def test_progress_failures_and_logs_for_programs(how: str, tmp_path: Path) -> None:
+    """Of a run that goes on, of one that has ended, and of a recording."""
+    recording = tmp_path / "run.aplot"
+    with Server(view=None, name="job", record=recording) as server:
+        clients_ = [Client(server) for _ in range(3)]
+        _say_something(server)
+        if how == "live":
+            told: list[list[Any]] = [[], [], []]
+
+            def listen(number: int, items: Iterator[Any]) -> None:
+                told[number].extend(items)
+
+            parts = (getattr(c, n)() for c, n in zip(clients_, PARTS))
+            threads = [
+                threading.Thread(target=listen, args=each) for each in enumerate(parts)
+            ]
+            for thread in threads:
+                thread.start()
+            eventually(lambda: len(server.viewers) == 3)
+    if how == "live":
+        for thread in threads:
+            thread.join(AMPLE)
+        bars, failed, said = told
+    else:
+        source: Any = recording if how == "recording" else "job"
+        bars, failed, said = (list(getattr(Client(source), n)()) for n in PARTS)
+    last = {m.desc: (m.done, m.total, m.state) for m in bars}
+    assert last == {"steps": (3.0, 3.0, "finished"), "more": (2.0, 8.0, "stopped")}
+    assert {m.task for m in failed} == {5}
+    if how == "live":
+        assert len(failed) == 1
+    assert [m.text for m in said] == ["diverges"]
+
+
+PARTS = ("progress", "failures", "logs")
 
 
 def test_debugging_is_set_up_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "is_loopback",
     "is_near",
     "listen",
+    "parted",
     "prepare",
     "receive",
     "send",
@@ -256,3 +257,15 @@ def receive(sock: socket.socket, memory: memoryview) -> int | None:
         return sock.recv_into(memory, min(len(memory), MOST), _DONTWAIT)
     except (BlockingIOError, InterruptedError):
         return None
+
+
+def parted(text: str, port: int) -> tuple[str, int]:
+    """Host and port of ``"host"``, ``"host:port"``, ``"::1"`` or ``"[::1]:port"``."""
+    if not text.isprintable() or not text.strip("[]") or " " in text:
+        raise ValueError(f"host is NAME or NAME:PORT, not {text!r}")
+    host, colon, number = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        return text.strip("[]"), port
+    if not host or not number.isdigit() or not 0 < int(number) < 65536:
+        raise ValueError(f"host is NAME or NAME:PORT, not {text!r}")
+    return host.strip("[]"), int(number)

@@ -171,3 +171,10 @@ def test_one_call_sends_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> 
         assert sockets.receive(second, memory) == 10
         assert sockets.receive(second, memory[10:]) == 3
         assert bytes(memory[:13]) == b"abcdefghijklm"
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "a\n", "[]", ":80", "a:b", "a:99999"])
+def test_a_host_that_can_be_none_is_refused(host: str) -> None:
+    """With what would be one."""
+    with pytest.raises(ValueError, match="NAME:PORT"):
+        sockets.parted(host, 1)

@@ -19,9 +19,18 @@ from async_plot.net.recording import Recording
 from async_plot.net.records import Records
 from async_plot.net.snapshot import Snapshot
 from async_plot.net.tape import AHEAD, PAUSE, Tape
-from async_plot.wire.messages import Frame, Log, Missed, State, Welcome
+from async_plot.wire.messages import (
+    Failure,
+    Frame,
+    Log,
+    Missed,
+    Progress,
+    State,
+    Welcome,
+)
 
 from ..helpers import AMPLE
+from ..jobs.support import bar, failure
 from ..wire.samples import SAMPLES
 
 INTRODUCTION = [SAMPLES[Welcome]]
@@ -237,3 +246,28 @@ def test_nothing_is_recorded_unless_asked(tmp_path: Path) -> None:
     run.settle()
     run.disk.stop(time.monotonic() + AMPLE)
     assert snapshot.users == 0 and run.freed == []
+
+
+def test_how_bars_stand_is_written_now_and_then(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest of each, and the last one in any case; what must arrive is whole."""
+    for number in range(10):
+        run.tape.add(bar(bar="a.1", done=float(number)))
+        run.tape.add(bar(bar="a.2", done=float(number)))
+        run.tape.add(failure(task=number))
+        run.tape.flush()
+        run.settle()
+    monkeypatch.setattr(run.tape, "_states_at", 0.0)
+    run.tape.flush()
+    run.settle()
+    run.tape.add(bar(bar="a.1", done=10.0, state="finished"))
+    run.tape.end([], END)
+    run.settle()
+    with Records(file) as records:
+        messages: list[Any] = [records.read(entry) for entry in records.entries]
+    bars = [m for m in messages if isinstance(m, Progress)]
+    assert [m.done for m in bars if m.bar == "a.1"] == [0.0, 9.0, 10.0]
+    assert [m.done for m in bars if m.bar == "a.2"] == [0.0, 9.0]
+    failed = [m.task for m in messages if isinstance(m, Failure)]
+    assert failed == list(range(10))
