@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import fcntl
+import json
+import os
 import re
 import subprocess
 import sys
@@ -45,8 +48,25 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Build the pages as ``make docs`` does, every broken reference a warning."""
-    directory = tmp_path_factory.mktemp("docs")
+    """Build the pages as ``make docs`` does, every broken reference a warning.
+
+    Where tests run in several processes, one builds them for all.
+    """
+    directory = tmp_path_factory.getbasetemp() / "docs"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        directory = directory.parents[1] / "docs"
+    directory.mkdir(exist_ok=True)
+    note = directory / "done"
+    with open(directory / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not note.exists():
+            note.write_text(json.dumps(build(directory)))
+        status, output = json.loads(note.read_text())
+    return Built(status, output, directory / "html")
+
+
+def build(directory: Path) -> tuple[int, str]:
+    """Exit status and output of Sphinx."""
     command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q"]
     command += ["-b", "html", "-d", str(directory / "doctrees")]
     done = subprocess.run(
@@ -55,7 +75,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         text=True,
         timeout=BUILD_TIMEOUT,
     )
-    return Built(done.returncode, done.stdout + done.stderr, directory / "html")
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_build(built: Built) -> None:
