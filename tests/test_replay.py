@@ -532,7 +532,7 @@ def test_the_jobs_of_a_moment_are_those_told_by_then(
         if k % 100 == 0:
             said += [frame(k + 1, k, at=k / 100), worker(1, task=k)]
     path = write(tmp_path / "run.aplot", [*said, end("finished")])
-    replay, viewer, clock = play(path)
+    replay, viewer, _ = play(path)
     replay.play(False)
     viewer.ask(1)
     assert viewer.of(Progress)[-1].done == 100  # told before the next frame
