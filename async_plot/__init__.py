@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .implicit import map
     from .jobs.bars import progress, track
     from .jobs.logs import handler, log
+    from .jobs.tqdm import tqdm, trange
     from .net.recording import Recording
     from .plotter import Plotter
     from .server import Server
@@ -29,7 +30,9 @@ __all__ = [
     "log",
     "map",
     "progress",
+    "tqdm",
     "track",
+    "trange",
 ]
 
 _HOMES = {
@@ -39,9 +42,11 @@ _HOMES = {
     "Server": "server",
     "map": "implicit",
     "progress": "jobs.bars",
+    "tqdm": "jobs.tqdm",
     "track": "jobs.bars",
     "handler": "jobs.logs",
     "log": "jobs.logs",
+    "trange": "jobs.tqdm",
 }
 
 

@@ -25,6 +25,7 @@ ALLOWED = {
         "jobs.bars",
         "implicit",
         "jobs.logs",
+        "jobs.tqdm",
         "net.recording",
         "plotter",
         "server",

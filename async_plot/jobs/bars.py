@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 import time
 import weakref
@@ -19,6 +20,7 @@ from ..wire.messages import Progress
 from .counting import Counter, count, redeliver
 from .desk import desk
 from .estimate import Estimate
+from .lines import Style, lines
 
 __all__ = ["Bar", "Handle", "Track", "progress", "track"]
 
@@ -26,6 +28,7 @@ T = TypeVar("T")
 B = TypeVar("B", bound="Bar")
 
 LONGEST = 1000  # characters of a text that is told
+_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~])?")  # colours, and worse
 
 
 class Bar:
@@ -43,8 +46,8 @@ class Bar:
         How much is done already; it does not count for the rate.
     job : str, default: ""
         The job whose tasks it counts.
-    leave : bool, default: True
-        Whether it stays in sight after its end.
+    leave : bool, optional
+        Whether it stays in sight after its end. Default: if it is inside of no other.
     place : sequence of int, default: ()
         Where it is wanted: nothing, a row, or column and row.
     shown : bool, default: True
@@ -98,7 +101,7 @@ class Bar:
         unit: str = "it",
         initial: float = 0,
         job: str = "",
-        leave: bool = True,
+        leave: bool | None = None,
         place: Iterable[int] = (),
         shown: bool = True,
         smoothing: float = 0.3,
@@ -112,7 +115,7 @@ class Bar:
         self.job = job
         self.postfix = ""
         self.place = place
-        self.leave = leave
+        self.leave = leave is None or leave
         self.failed = 0
         self.state = "running"
         self.clock = clock
@@ -121,9 +124,16 @@ class Bar:
         self.estimate = Estimate(clock(), initial, smoothing=smoothing)
         if shown and not surroundings.is_inert():
             self.parent = _innermost()
+            self.leave = not self.parent if leave is None else leave
             self._handle = Handle(self)
             _opened(self._handle)
+            self._handle.style = self._style()
             desk.add(self._handle)
+            lines.begin(self._handle)
+
+    def _style(self) -> Style | None:
+        """How it wants to be written in a line; None: as any other."""
+        return None
 
     # -- counting --------------------------------------------------------------
 
@@ -201,6 +211,7 @@ class Bar:
         if handle is not None:
             handle.end(self._told(self.clock(), state))
             desk.remove(handle)
+            lines.end(handle)
         self.state = state  # last: an interrupt before, and it is done again
 
     def __enter__(self: B) -> B:
@@ -332,13 +343,13 @@ class Handle:
     ----------
     key : str
         Identifier of the bar.
-    style : object
-        How the bar wants to be written in a line, see `async_plot.jobs.lines`.
+    style : Style or None
+        How the bar wants to be written in a line.
     """
 
     def __init__(self, bar: Bar) -> None:
         self.key = bar.key
-        self.style: Any = None
+        self.style: Style | None = None
         self._bar = weakref.ref(bar)
         self._mark: Hashable = None
         self._last = bar.look(bar.clock())
@@ -444,9 +455,12 @@ def number(value: Any) -> float:
 def text(value: Any) -> str:
     """Anything as a text of one line, of bounded length."""
     try:
-        short = str(value)[:LONGEST]
+        short = str(value)[: 2 * LONGEST]
     except Exception:
         return ""
+    if "\x1b" in short:
+        short = _ESCAPE.sub("", short)
+    short = short[:LONGEST]
     if short.isprintable():
         return short
     return "".join(each if each.isprintable() else " " for each in short)
