@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
 
 from .jobs.desk import desk
+from .jobs.lines import lines
 from .jobs.map import Results, begin
 
 __all__ = ["map"]
@@ -66,8 +67,11 @@ def map(
     with contextlib.suppress(OSError):  # nobody can look, then
         own.start()
 
+    lines.asked += 1  # nobody may be looking at a server that nobody asked for
+
     def end(error: BaseException | None) -> None:
         own.__exit__(type(error) if error else None, error, None)
+        lines.asked -= 1
 
     try:
         return begin(function, iterables, on_end=end, **options)

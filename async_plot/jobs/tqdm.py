@@ -574,7 +574,7 @@ class tqdm(Bar, Generic[T]):
         total: float | None = None,
         **tqdm_kwargs: Any,
     ) -> Iterator[Any]:
-        """`asyncio.as_completed` with a bar.
+        """``asyncio.as_completed`` with a bar.
 
         Parameters
         ----------
@@ -607,7 +607,7 @@ class tqdm(Bar, Generic[T]):
         total: float | None = None,
         **tqdm_kwargs: Any,
     ) -> list[Any]:
-        """`asyncio.gather` with a bar.
+        """``asyncio.gather`` with a bar.
 
         Parameters
         ----------
