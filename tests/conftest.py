@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import select
 import signal
@@ -17,13 +18,13 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-from async_plot.net import session, surroundings
+from async_plot.net import surroundings
 
-from .helpers import AMPLE, Deadline, processes
+from .helpers import AMPLE, PATIENT, Deadline, processes
+from .patience.sitecustomize import CONSTANTS
 from .ssh import answering, fake  # noqa: F401 - fixtures
 
 collect_ignore = ["ssh_standin.py", "patience"]  # programs, with no examples in them
-EXIT_DELAY = 6.0  # seconds; as `patience.sitecustomize` has it for scripts
 LEAK_WAIT = 30.0  # seconds that something may take to go away after a test
 
 _CLEARED = (
@@ -95,6 +96,7 @@ def home(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ASYNC_PLOT_HOME", str(directory))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONPATH", PATIENT)
     others = set(os.listdir("/proc"))
     yield directory
     deadline = Deadline(LEAK_WAIT)
@@ -116,7 +118,9 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
     What a run says last is on disk when its server has been closed, then too.
     """
-    monkeypatch.setattr(session, "EXIT_DELAY", EXIT_DELAY)
+    for name, constants in CONSTANTS.items():
+        for constant, seconds in constants.items():
+            monkeypatch.setattr(importlib.import_module(name), constant, seconds)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import psutil
 
 __all__ = [
     "AMPLE",
+    "PATIENT",
     "ROOT",
     "Deadline",
     "best_of",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parents[1]
+# For ``PYTHONPATH``, so that limits of time are wide: see `tests.patience`.
+PATIENT = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "patience")])
 
 # Seconds after which a step hangs. It costs nothing where things work, and a machine
 # that is shared may stand still for some seconds at any moment.
@@ -164,8 +167,6 @@ def start_script(
     directory = directory or Path(os.environ["ASYNC_PLOT_HOME"]).parent
     script = directory / name
     script.write_text(source)
-    path = [str(ROOT), str(ROOT / "tests" / "patience")]
-    where = os.pathsep.join(path if patient else path[:1])
     options = {
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
@@ -178,7 +179,7 @@ def start_script(
         cwd=cwd or directory,
         env={
             **os.environ,
-            "PYTHONPATH": where,
+            "PYTHONPATH": PATIENT if patient else str(ROOT),
             **(env or {}),
         },
         text=True,

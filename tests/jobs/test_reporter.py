@@ -112,7 +112,7 @@ def test_what_goes_on_in_a_worker_is_told(site: Site) -> None:
         told.until(lambda: [m for m in told.messages if isinstance(m, Scalars)])
         [seen] = {m.worker for m in told.messages if isinstance(m, Progress)}
         assert seen == "somebody"
-        assert workers(server) == {}
+        eventually(lambda: workers(server) == {})
 
 
 def test_it_travels_as_a_pickle(site: Site) -> None:
@@ -256,8 +256,11 @@ def test_a_worker_elsewhere_comes_by_tls(site: Site) -> None:
         site.end()
 
 
-def test_a_calculation_that_stands_still_holds_nothing_up(site: Site) -> None:
+def test_a_calculation_that_stands_still_holds_nothing_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither what begins nor the end of the process; it accepts and says nothing."""
+    monkeypatch.setattr(module, "FAREWELL", 0.25)
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         address = frozen.getsockname()
         key = handshake.worker_key(handshake.new_key())

@@ -1,31 +1,37 @@
-"""Lets runs of scripts take longer to end than is promised, as `conftest` does.
+"""Gives what is done by a deadline more time than is promised to users.
 
-A script that a test starts finds this on its path, and with it every process that it
-starts itself. Nothing of the package is imported before the script does.
+A machine that stands still for a second takes all of half a second. Each process that
+a test starts finds this on its path; the tests' own process is told by `conftest`.
 """
 
 import sys
 from importlib.machinery import PathFinder
 
-EXIT_DELAY = 6.0  # seconds
+CONSTANTS = {  # seconds
+    "async_plot.net.session": {"EXIT_DELAY": 6.0},
+    "async_plot.net.death": {"_PATIENCE": 6.0},
+    "async_plot.jobs.reporter": {"FAREWELL": 6.0},
+    "async_plot.jobs.deaths": {"_PATIENCE": 6.0},
+}
 
 
 class _Patience:
-    """Finds the one module, where it is, and changes a constant once it is loaded."""
+    """Finds these modules where they are, and changes them once they are loaded."""
 
     def find_spec(self, name, path=None, target=None):
-        if name != "async_plot.net.session":
+        if name not in CONSTANTS:
             return None
-        sys.meta_path.remove(self)
         spec = PathFinder.find_spec(name, path, target)
-        load = spec.loader.exec_module
+        if spec is not None:
+            load = spec.loader.exec_module
 
-        def load_and_change(module):
-            load(module)
-            module.EXIT_DELAY = EXIT_DELAY
+            def load_and_change(module):
+                load(module)
+                vars(module).update(CONSTANTS[name])
 
-        spec.loader.exec_module = load_and_change
+            spec.loader.exec_module = load_and_change
         return spec
 
 
-sys.meta_path.insert(0, _Patience())
+if __name__ == "sitecustomize":
+    sys.meta_path.insert(0, _Patience())
