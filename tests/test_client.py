@@ -394,7 +394,7 @@ def _say_something(server: Server) -> None:
     """What a job says: two bars, a failure, a record."""
     with server.progress(3, desc="steps") as bar:
         bar.update(3)
-        stopped = server.progress(8, desc="more")
+        stopped = server.progress(8, desc="more", leave=True)
         stopped.update(2)
         desk.say(failure(job=bar.key, task=5))
         desk.say(failure(job=bar.key, task=5))

@@ -94,7 +94,8 @@ class Handler(logging.Handler):
             return
         try:
             text = self.format(record)[:TEXT]
+            level = max(0, record.levelno or 0)  # made by hand, it may have none
         except Exception:  # a wrong format string must not stop a calculation
             self.handleError(record)
             return
-        self._say(Log(record.created, max(0, record.levelno), record.name, text))
+        self._say(Log(record.created, level, record.name, text))
