@@ -315,12 +315,12 @@ def _points(message: Scalars) -> int:
 
 
 class TestHandler:
-    def test_a_record_without_a_level_stops_nothing(self) -> None:
+    def test_a_record_without_name_and_level_stops_nothing(self) -> None:
         """As one that was made by hand."""
         with Server(view=None) as server, Messages(server) as messages:
             server.handler().handle(logging.makeLogRecord({"msg": "of no level"}))
             [log] = eventually(lambda: messages.of(Log))
-        assert (log.level, log.text) == (0, "of no level")
+        assert (log.name, log.level, log.text) == ("", 0, "of no level")
 
     def test_records_from_its_level_on_are_shown(self) -> None:
         """Formatted, by their logger's name, also those from before a viewer came."""

@@ -90,12 +90,13 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand on a record, but none of this package's own."""
-        if record.name.startswith("async_plot"):
+        name = record.name or ""  # made by hand, it may have none
+        if name.startswith("async_plot"):
             return
         try:
             text = self.format(record)[:TEXT]
-            level = max(0, record.levelno or 0)  # made by hand, it may have none
+            level = max(0, record.levelno or 0)
         except Exception:  # a wrong format string must not stop a calculation
             self.handleError(record)
             return
-        self._say(Log(record.created, level, record.name, text))
+        self._say(Log(record.created, level, name, text))
