@@ -42,6 +42,7 @@ TELLING = {
     "viewers": ("100 viewers",),
     "tls": ("TLS",),
     "recording": ("recorded",),
+    "workers": ("workers",),
     "imports": ("import",),
 }
 RESULTS = HERE / "results.json"
@@ -58,6 +59,7 @@ BENCHMARKS = {
     "viewers": "Many viewers",
     "tls": "A viewer on another machine",
     "recording": "A run that is recorded",
+    "workers": "Workers that report",
     "imports": "The first import",
 }
 RIVALS = ("pyzmq", "rerun-sdk", "pyqtgraph", "matplotlib", "PySide6-Essentials")

@@ -22,6 +22,7 @@ EXPECTED = {
     "suspended",
     "tls",
     "viewers",
+    "workers",
 }
 
 

@@ -38,7 +38,7 @@ __all__ = ["Ledger"]
 
 EVERY = 0.1  # seconds between two looks, while somebody watches
 UNWATCHED = 0.5  # the same while nobody does, and no worker reports
-RATE = 350  # reports a second of all workers together: 2 % of a core
+RATE = 250  # reports a second of all workers together: 2 % of a core, on a slow one
 BARS = 100  # bars of one worker that run at the same time
 GRACE = 5.0  # seconds in which a worker that was cut off comes back
 HELD = 200  # records and points of a worker that wait until it has a number
@@ -90,6 +90,8 @@ class Ledger:
         self._looked = -math.inf
         self._now = 0.0
         self._peers: dict[int, _Peer] = {}
+        self._identities: set[str] = set()
+        self._paced = 0  # how many workers there were when they were told their pace
         self._cut: dict[str, float] = {}  # bars of workers that left, and when
         self._names: set[str] = set()
         self._told: dict[str, int] = {}  # failures of each job
@@ -177,11 +179,11 @@ class Ledger:
         peer = self._peers[worker] = _Peer()
         return self._pace(peer)
 
-    def hear(self, worker: int, message: Message, now: float) -> list[Message]:
-        """Take note of what a worker says; how often it is to report from now on."""
+    def hear(self, worker: int, message: Message, now: float) -> None:
+        """Take note of what a worker says."""
         peer = self._peers.get(worker)
         if peer is None:
-            return []
+            return
         message = bound(message)
         if isinstance(message, (Log, Points)):
             self.signs += 1
@@ -202,12 +204,20 @@ class Ledger:
             self._take_bar(peer, message)
         else:
             self._take(message)
-        return self._pace(peer)
+
+    def orders(self) -> dict[int, Message]:
+        """How often workers are to report, where there are many more than before."""
+        if len(self._peers) == self._paced:
+            return {}
+        self._paced = len(self._peers)
+        told = {number: self._pace(peer) for number, peer in self._peers.items()}
+        return {number: pace[0] for number, pace in told.items() if pace}
 
     def leave(self, worker: int) -> None:
         """A worker's connection has ended; it may come back."""
         peer = self._peers.pop(worker, None)
         if peer is not None:
+            self._identities.discard(peer.identity)
             self._release(peer)
             now = time.monotonic()
             self._cut.update((bar, now) for bar in peer.bars)
@@ -267,10 +277,11 @@ class Ledger:
             return False
         identity = key.partition(".")[0]
         if not peer.identity:
-            others = {each.identity for each in self._peers.values()}
-            if not identity or identity in others or self._desk.made(key):
+            known = self._identities
+            if not identity or identity in known or self._desk.made(key):
                 return False
             peer.identity = identity
+            known.add(identity)
         return identity == peer.identity
 
     def _refuse(self, peer: _Peer, why: str) -> None:

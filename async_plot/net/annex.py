@@ -85,8 +85,11 @@ class Annex(Protocol):
     def join(self, worker: int) -> list[Message]:
         """A worker has connected: what it is told."""
 
-    def hear(self, worker: int, message: Message, now: float) -> list[Message]:
-        """Take note of what a worker says; what it is told."""
+    def hear(self, worker: int, message: Message, now: float) -> None:
+        """Take note of what a worker says."""
+
+    def orders(self) -> dict[int, Message]:
+        """What workers are told now, without having said anything."""
 
     def leave(self, worker: int) -> None:
         """A worker's connection has ended."""
@@ -125,9 +128,12 @@ class Nothing:
         """Nothing."""
         return []
 
-    def hear(self, worker: int, message: Message, now: float) -> list[Message]:
-        """Nothing."""
-        return []
+    def hear(self, worker: int, message: Message, now: float) -> None:
+        """It is not heard."""
+
+    def orders(self) -> dict[int, Message]:
+        """None."""
+        return {}
 
     def leave(self, worker: int) -> None:
         """It is not missed."""

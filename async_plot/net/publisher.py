@@ -15,7 +15,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -438,8 +438,7 @@ class Publisher(threading.Thread):
         if isinstance(message, Goodbye):
             self.reception.drop(peer, f"it left: {message.reason[:80]!r}")
         elif peer.number:
-            for answer in self.annex.hear(peer.number, message, now):
-                self.reception.put(peer, answer)
+            self.annex.hear(peer.number, message, now)
         elif isinstance(message, Ready):
             if message.plotter not in self._by_name:
                 self.reception.drop(peer, f"no plotter {message.plotter!r}")
@@ -472,7 +471,7 @@ class Publisher(threading.Thread):
             self._share_scalars(now)
         for held in self._held:
             if held.has_news(now):
-                self._tell(self._stats(held, now), now)
+                self._tell([self._stats(held, now)], now)
         self._watch(now)
         if not self.process_ended:
             self.process_ended = self.watch_process()
@@ -489,9 +488,10 @@ class Publisher(threading.Thread):
                 self._tape.add(message)
             self._tape.flush()
 
-    def _tell(self, message: Message, now: float) -> None:
-        self.reception.tell(message, now)
-        self._tape.add(message)
+    def _tell(self, messages: Sequence[Message], now: float) -> None:
+        self.reception.tell(messages, now)
+        for message in messages:
+            self._tape.add(message)
 
     def _watch(self, now: float) -> None:
         """Look whether the calculation has stalled, or goes on."""
@@ -506,7 +506,7 @@ class Publisher(threading.Thread):
         self.chronicle.stalled = self.alarm.current
         if told is None:
             return
-        self._tell(told, now)
+        self._tell([told], now)
         if told.text:
             text = "no sign of life for %.0f s: the calculation is %s"
             self._aside.warn(text, told.seconds, told.text[:TEXT].rstrip())
@@ -522,12 +522,16 @@ class Publisher(threading.Thread):
     def _share_news(self, now: float) -> None:
         """Hear the workers, and tell what is new beside frames."""
         self.reception.attend_workers(now)
-        for message in self.annex.news(now):
-            self._tell(message, now)
+        self._tell(self.annex.news(now), now)
+        orders = self.annex.orders()
+        if orders:
+            for peer in list(self.reception.workers):
+                if peer.number in orders:
+                    self.reception.put(peer, orders[peer.number])
+                    self.reception.flush(peer, now)
 
     def _share_logs(self, now: float) -> None:
-        for record in self.chronicle.new_records():
-            self._tell(record, now)
+        self._tell(list(self.chronicle.new_records()), now)
 
     def _share_scalars(self, now: float) -> None:
         self._scalars_at = now + SCALARS_EVERY
@@ -577,8 +581,7 @@ class Publisher(threading.Thread):
                 self._by_name[snapshot.plotter].newest = snapshot
         now = time.monotonic()
         self.reception.attend_workers(now)
-        for message in self.annex.end(RunState(ending.state.state), now):
-            self._tell(message, now)
+        self._tell(self.annex.end(RunState(ending.state.state), now), now)
         self._scalars_at = 0.0
         self._share_scalars(now)
         self._share_logs(now)

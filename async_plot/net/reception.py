@@ -17,7 +17,7 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import ClosedError, HandshakeError, ProtocolError
@@ -40,7 +40,7 @@ MAX_UNPROVEN = 256  # connections without a proof; of more, the oldest is droppe
 # On Windows a selector takes 512 sockets at most, and raises at one more.
 MAX_VIEWERS = 1024 if sys.platform != "win32" else 192
 MAX_WORKERS = 4096 if sys.platform != "win32" else 448
-READING = 0.02  # seconds that reading what workers say may take at a time
+READING = 0.05  # seconds that reading what workers say may take at a time
 
 debug = logging.getLogger("async_plot.wire")
 
@@ -174,10 +174,11 @@ class Reception:
         peer.connection.send(message)
         _say("<", peer, message)
 
-    def tell(self, message: Message, now: float) -> None:
+    def tell(self, messages: Sequence[Message], now: float) -> None:
         """Say something to every viewer."""
         for peer in self.proven():
-            self.put(peer, message)
+            for message in messages:
+                self.put(peer, message)
             if not peer.connection.mid_send:
                 self.flush(peer, now)
 

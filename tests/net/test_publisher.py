@@ -128,6 +128,7 @@ class Jobs(Nothing):
         self._workers = 0
         self._at = 0.0
         self._heard: list[Message] = []
+        self._orders: dict[int, Message] = {}
 
     def next_at(self, *, watched: bool) -> float:
         return self._at if self._workers else math.inf
@@ -144,9 +145,13 @@ class Jobs(Nothing):
         self._workers += 1
         return [Pace(3.0)]
 
-    def hear(self, worker: int, message: Message, now: float) -> list[Message]:
+    def hear(self, worker: int, message: Message, now: float) -> None:
         self._heard.append(message)
-        return []
+        self._orders = {worker: Pace(5.0)}
+
+    def orders(self) -> dict[int, Message]:
+        orders, self._orders = self._orders, {}
+        return orders
 
     def leave(self, worker: int) -> None:
         self._workers -= 1
@@ -273,6 +278,7 @@ def test_a_worker_is_heard_and_is_no_viewer(run: Run) -> None:
         assert [each.role for each in run.publisher.viewers()] == ["viewer"]
         worker.say(SAMPLES[Progress])
         assert viewer.expect(Progress) == SAMPLES[Progress]
+        assert worker.expect(Pace, 2).seconds == 5.0
         run.publisher.chronicle.add_record(Log(0.0, 20, "", "for viewers"))
         viewer.expect(Log)
         worker.say(Goodbye("it is done"))
