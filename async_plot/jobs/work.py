@@ -194,14 +194,14 @@ def run_chunk(
     """
     began, clock = time.time(), time.perf_counter
     entered = clock()
+    travels = order.near is None
+    if travels and order.reporter is not None:
+        order.reporter.begin()  # first: what is begun from now on is told to that run
     seat = _seated(order)
     if order.job in _refused:
         return _parcel(seat, "interrupted", began)
-    travels = order.near is None
     try:
         if travels:
-            if order.reporter is not None:
-                order.reporter.begin()
             function = _loaded(order)
             if function is None:
                 return _parcel(seat, "lacking", began)
