@@ -286,6 +286,7 @@ class Job:
         watch.add(self)
         try:
             self._fill()
+            watch.be_last()
         except BaseException as error:
             self._break_off(error)
             raise

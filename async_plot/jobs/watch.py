@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import Any, Protocol
 
-__all__ = ["Watched", "add", "remove", "watched"]
+__all__ = ["Watched", "add", "be_last", "remove", "watched"]
 
 EVERY = 0.05  # seconds
 
@@ -37,7 +37,20 @@ def add(job: Watched) -> None:
                 target=_run, name="async_plot watch", daemon=True
             )
             _thread.start()
-    _register()
+
+
+def be_last() -> None:
+    """Be told of the interpreter's end before the pools are, which wait for tasks.
+
+    They are told in the reverse order, and a pool begins to listen with its first task.
+    """
+    register = getattr(threading, "_register_atexit", None)
+    listeners = getattr(threading, "_threading_atexits", None)
+    if register is None or (listeners and listeners[-1] is _listener[-1]):
+        return
+    with contextlib.suppress(RuntimeError):  # the end has begun
+        register(_at_exit)
+        _listener[-1] = listeners[-1] if listeners else None
 
 
 def remove(job: Watched) -> None:
@@ -68,7 +81,7 @@ _lock = threading.Lock()
 _wake = threading.Event()
 _jobs: dict[int, Watched] = {}
 _thread: threading.Thread | None = None
-_registered = False
+_listener: list[object] = [None]
 
 
 def _run() -> None:
@@ -83,17 +96,6 @@ def _run() -> None:
             jobs = list(_jobs.values())
         for job in jobs:
             job.glance()
-
-
-def _register() -> None:
-    """Be told of the interpreter's end before the pools are, which wait for tasks."""
-    global _registered
-    if not _registered:
-        _registered = True
-        register = getattr(threading, "_register_atexit", None)
-        if register is not None:
-            with contextlib.suppress(RuntimeError):  # it has begun
-                register(_at_exit)
 
 
 def _at_exit() -> None:

@@ -215,8 +215,8 @@ def run_chunk(
     cell = [0] if order.marks is None else order.marks.cell()
     init = clock() - entered
     if travels:
-        _hand.seat = seat if order.interruptible and _on_main_thread() else None
-        if _hand.seat is not None:
+        if _on_main_thread():
+            _hand.seat, _hand.ignores = seat, not order.interruptible
             _guard()
     else:
         order.near.begun(number, seat)
@@ -432,6 +432,7 @@ class _Hand:
     """What the main thread of this worker has in hand."""
 
     seat: Seat | None = None
+    ignores = False  # Ctrl-C: the calculation does something else then
 
 
 _hand = _Hand()
@@ -446,11 +447,16 @@ def _guard() -> None:
     """Let Ctrl-C interrupt a task, and nothing else of this worker."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _on_interrupt)
+        # It was held back while this process started, see `engines.executors`.
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _on_interrupt(number: int, frame: FrameType | None) -> None:
     seat = _hand.seat
     if seat is not None:
+        if _hand.ignores:
+            return
         seat.interrupted = True
         if seat.performing:
             raise KeyboardInterrupt

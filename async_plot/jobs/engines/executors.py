@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from typing import Any
 
 from .base import Kind, Process, Promise
@@ -75,6 +76,19 @@ class Processes(Remote):
         self.name = "processes"
         self._known: list[Any] = []  # it forgets them when it is shut down
 
+    def submit(self, function: Callable[..., Any], /, *args: Any) -> Promise:
+        """Hand out ``function(*args)``."""
+        if len(self._executor._processes or ()) >= self.workers or self._forks:
+            return super().submit(function, *args)
+        with _held_back():
+            return super().submit(function, *args)
+
+    @property
+    def _forks(self) -> bool:
+        """Whether its processes are there at once, and import nothing."""
+        context = getattr(self._executor, "_mp_context", None)
+        return context is not None and context.get_start_method() == "fork"
+
     def processes(self) -> Sequence[Process]:
         """Its worker processes."""
         with contextlib.suppress(RuntimeError):  # it changes just now
@@ -89,6 +103,24 @@ class Processes(Remote):
         with contextlib.suppress(Exception):
             self._executor.shutdown(wait=False, cancel_futures=True)
         end_processes(processes)
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """Hold Ctrl-C back from processes that are started meanwhile, until they work.
+
+    In the middle of its imports one would print a traceback. Here it comes afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # What starts with the first process, and lets all signals through afterwards.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_processes(processes: Sequence[Any]) -> None:

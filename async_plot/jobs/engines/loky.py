@@ -6,10 +6,8 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Callable
 from typing import Any
 
-from .base import Promise
 from .executors import Processes, end_processes
 
 __all__ = ["Loky", "Own", "end_idle", "own"]
@@ -55,11 +53,6 @@ class Own(Loky):
     def workers(self) -> int:
         """How many there are."""
         return self._workers
-
-    def submit(self, function: Callable[..., Any], /, *args: Any) -> Promise:
-        """Hand out ``function(*args)``."""
-        promise: Promise = self._executor.submit(function, *args)
-        return promise
 
     def renew(self) -> None:
         """Start again with new processes, after one has died."""
