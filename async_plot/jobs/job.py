@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
@@ -73,15 +74,22 @@ class Chunk:
     tasks: list[Any]
     promise: Any = None
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is waited for."""
+        promise = self.promise
+        return promise is not None and not promise.done()
+
 
 class _TaskBar(Bar):
     """The bar of a job: what has come back, and what is counted in workers."""
 
-    job_: Any = None
+    counted: Callable[[], Callable[[], int] | None] | None = None
 
     @property
     def n(self) -> float:
-        return 0 if self.job_ is None else self.job_.counted()
+        count = self.counted() if self.counted is not None else None
+        return 0 if count is None else count()
 
     @n.setter
     def n(self, value: float) -> None:
@@ -166,7 +174,7 @@ class Job:
         self._board: marks.Board | None = None
         self.started = time.time()
         self.bar = _TaskBar(total, desc=desc, unit="task")
-        self.bar.job_ = self
+        self.bar.counted = weakref.WeakMethod(self.counted)
         self.bar.job = self.bar.key
         self.crew = Crew(self.bar.key, self.started)
         self._order = self._ordered_once()
@@ -228,7 +236,8 @@ class Job:
         try:
             parcel = promise.result()
         except BaseException as error:
-            parcel = error
+            parcel = error.with_traceback(None)  # which holds this very frame
+        chunk.promise = None  # which holds us
         with self._lock:
             if self._over or chunk.number not in self._flying:
                 return
@@ -358,7 +367,7 @@ class Job:
         if not isinstance(parcel, Parcel):
             self._lose(chunk, parcel)
         elif parcel.state == "lacking":
-            self._send(replace_number(chunk, next(self._numbers)), whole=True)
+            self._send(_renumbered(chunk, next(self._numbers)), whole=True)
         elif parcel.state == "unloadable":
             self._refuse(chunk, parcel.faults[0])
         elif parcel.state == "interrupted":
@@ -559,9 +568,9 @@ class Job:
         except BaseException as error:
             with self._lock:
                 self._flying.pop(chunk.number, None)
-            if not isinstance(error, Exception):
-                raise
-            self._lose(chunk, error)
+            if not isinstance(error, BrokenExecutor):
+                raise  # the pool takes nothing, or Ctrl-C
+            self._lose(chunk, error.with_traceback(None))
             return
         chunk.promise = promise
         promise.add_done_callback(lambda promise: self._landed(chunk, promise))
@@ -595,9 +604,9 @@ class Job:
         if self._returns:
             self._put(task, [error])
         elif fault is None:
-            self._stop(task, error)
+            self._stop(task, _again(error))
         else:
-            self._stop(task, failures.raised(fault, error))
+            self._stop(task, failures.raised(fault, _again(error)))
 
     def _refuse(self, chunk: Chunk, fault: Fault) -> None:
         """Fail the tasks of a chunk whose function or arguments did not arrive."""
@@ -665,8 +674,8 @@ class Job:
             if not self._flying and not self._arrivals():
                 self._recover(error)
             return
-        if not isinstance(error, Exception) or chunk.promise is None:
-            raise error  # the pool takes nothing
+        if not isinstance(error, Exception):
+            raise error
         self._refuse(
             chunk,
             failures.described(None, error, star=False, travels=False, now=time.time()),
@@ -684,7 +693,7 @@ class Job:
         if not killers:
             self._unclear += 1
         elif not self._returns:
-            self._error = killers[min(killers)]
+            self._error = _again(killers[min(killers)])
             return
         renew = getattr(self.engine, "renew", None)
         again = self._returns and renew is not None and self._unclear <= _UNCLEAR
@@ -726,7 +735,7 @@ class Job:
                     )
                 told.__cause__ = error
                 if not self._returns:
-                    self._error = told
+                    self._error = _again(told)
                     return
                 self._resolve(chunk.first + place, told)
 
@@ -765,7 +774,7 @@ class Job:
             self._glances += 1
             if self._glances > 1:
                 self._close("stopped")
-                if all(chunk.promise.done() for chunk in self._running):
+                if all(chunk.promise is None for chunk in self._running):
                     watch.remove(self)
         elif self.engine.kind is Kind.PROCESSES:
             with contextlib.suppress(Exception):  # of somebody's processes
@@ -823,8 +832,11 @@ class Job:
             self._over = state
             flying = list(self._flying.values())
             seats = [s for s in self._seats.values() if isinstance(s, Seat)]
-        self._drop()
-        running = [c for c in flying if c.promise is not None and not c.promise.done()]
+        if state != "interrupted" or self.engine.kind is not Kind.PROCESSES:
+            # Else they end with their processes: some pools fail on a cancelled one
+            # just then.
+            self._drop()
+        running = [chunk for chunk in flying if chunk.runs]
         if state == "interrupted":
             for seat in seats:
                 seat.stop()
@@ -868,7 +880,14 @@ class _Stop(list):  # type: ignore[type-arg]
         self.error = error
 
 
-def replace_number(chunk: Chunk, number: int) -> Chunk:
+def _again(error: TaskError) -> TaskError:
+    """Copy a failure that is kept, to be raised: with that go all its frames."""
+    again = type(error)(*error.args)
+    again.__cause__ = error.__cause__
+    return again
+
+
+def _renumbered(chunk: Chunk, number: int) -> Chunk:
     """Give the same chunk for another attempt."""
     return Chunk(number, chunk.first, chunk.tasks)
 

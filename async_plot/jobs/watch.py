@@ -93,9 +93,9 @@ def _run() -> None:
             if not _jobs:
                 _thread = None
                 return
-            jobs = list(_jobs.values())
-        for job in jobs:
+        for job in watched():
             job.glance()
+        del job  # nothing is held while nothing happens
 
 
 def _at_exit() -> None:

@@ -99,7 +99,7 @@ def test_it_is_told_while_nobody_asks_for_results() -> None:
 
 def test_our_own_pool_is_made_anew() -> None:
     """With ``errors="return"`` the task that killed its worker alone is lost."""
-    results = begin(kill, range(60), workers=2, errors="return")
+    results = begin(kill, range(60), workers=1, errors="return")
     given = list(results)
     lost = [x for x in given if isinstance(x, TaskError)]
     assert [x.task for x in lost] == [FATAL]
