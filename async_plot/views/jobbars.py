@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .jobparts import Bar
 from .pen import Pen
 from .wording import count, one_line, quantity, rate, span
@@ -42,7 +44,7 @@ def facts(
             found.append((4, speed, "", "faint"))
         left = bar.remaining(now)
         if told.total >= 0 and left < float("inf"):
-            found.append((2, f"{span(left)} left", "0:00 left", "ink"))
+            found.append((2, f"{span(math.ceil(left))} left", "0:00 left", "ink"))
         else:
             found.append((5, f"for {span(bar.elapsed(now))}", "", "faint"))
     else:

@@ -190,13 +190,19 @@ class Shown:
 
 
 def sum_up(seats: list[Seat]) -> Crew:
-    """Sum up the workers of a job."""
+    """Sum up the workers of a job, without those that others have replaced."""
+    times = dict.fromkeys(("startup", "init", "waiting", "working", "ending"), 0.0)
+    for seat in seats:
+        for name in times:
+            seconds = getattr(seat.told, name)
+            times[name] += seconds if 0 <= seconds < 1e12 else 0.0
+    if any(seat.told.state != "ended" for seat in seats):
+        seats = [seat for seat in seats if seat.told.state != "ended"]
     seats = sorted(seats, key=lambda seat: (seat.told.number, seat.told.worker))
     states: dict[str, int] = {}
     cores = memory = 0.0
     longest: Seat | None = None
     processes: dict[tuple[str, int], Worker] = {}
-    times = dict.fromkeys(("startup", "init", "waiting", "working", "ending"), 0.0)
     for seat in seats:
         told = seat.told
         states[told.state] = states.get(told.state, 0) + 1
@@ -206,9 +212,6 @@ def sum_up(seats: list[Seat]) -> Crew:
         if told.state == "working" and told.task >= 0:
             if longest is None or seat.since < longest.since:
                 longest = seat
-        for name in times:
-            seconds = getattr(told, name)
-            times[name] += seconds if 0 <= seconds < 1e12 else 0.0
     known = [w for w in processes.values() if w.memory >= 0 or w.cpu >= 0]
     if known:
         cores = sum(max(0.0, w.cpu) for w in known)

@@ -18,6 +18,7 @@ from . import jobtexts
 from .pen import DPI, Region
 from .strip import StripState, content, draw_strip, strip_height
 from .toolkits import Toolkit
+from .wording import one_line
 
 __all__ = ["StripCanvas"]
 
@@ -127,6 +128,10 @@ class StripCanvas:
     def _write_title(self) -> None:
         state = self._state
         title = f"{state.name}: {state.state}, frame {state.frame}"
+        for shown in state.jobs.shown(time.monotonic())[-1:]:
+            share = shown.bar.share if shown.bar is not None else None
+            if share is not None:
+                title += f", {one_line(shown.title)} {int(100 * share)} %"
         if state.failures:
             title += f", {state.failure_title}"
         self.manager.set_window_title(title)

@@ -288,3 +288,13 @@ def test_time_goes_on_between_two_messages() -> None:
     assert shown.bar.remaining(NOW + 20) == 40
     assert shown.bar.remaining(NOW + 100) == 0
     assert shown.bar.elapsed(NOW + 20) == 30
+
+
+def test_workers_that_others_have_replaced_are_out_of_sight() -> None:
+    """Their time counts; after the end all are shown."""
+    jobs = heard(job(), bar(), worker(1, state="ended"), worker(2))
+    (shown,) = jobs.shown(NOW)
+    assert [seat.told.number for seat in shown.crew.seats] == [2]
+    assert shown.crew.times["working"] == 140
+    jobs.hear(worker(2, state="ended"), NOW, WALL)
+    assert len(jobs.shown(NOW)[0].crew.seats) == 2

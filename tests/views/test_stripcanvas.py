@@ -1,0 +1,225 @@
+"""The strip in a window: how high it is, when it is drawn, what a click does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from async_plot.views import stripcanvas
+from async_plot.views.strip import StripState, strip_height
+from async_plot.views.stripcanvas import EVERY, JOBS_EVERY, SHRINK_AFTER, StripCanvas
+
+from ..helpers import eventually
+from .conftest import ALARM, PILLS, Calculation, Screen
+from .said import EIGHT, NOW, WALL, bar, failure, heard, inner, job
+
+
+class Toolkit:
+    """Stands in for a toolkit: a window of a height that a test says."""
+
+    def __init__(self, room: float = 1000.0) -> None:
+        self.space = room
+        self.heights: list[tuple[int, bool]] = []
+        self.texts: list[tuple[str, str]] = []
+
+    def attach(self, manager: Any, figure: Figure, height: int) -> Any:
+        figure.set_size_inches(6.4, height / 100)
+        return FigureCanvasAgg(figure)
+
+    def set_height(self, manager: Any, canvas: Any, height: int, *, grow: bool) -> None:
+        self.heights.append((height, grow))
+        canvas.figure.set_size_inches(6.4, height / 100)
+
+    def room(self, manager: Any, canvas: Any, *, grow: bool) -> float:
+        return self.space
+
+    def show_text(self, manager: Any, title: str, text: str) -> None:
+        self.texts.append((title, text))
+
+
+class Bench:
+    """A strip on that toolkit, at a moment that a test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = NOW
+        monkeypatch.setattr(
+            stripcanvas, "time", SimpleNamespace(monotonic=lambda: self.now)
+        )
+        self.toolkit = Toolkit()
+        manager = SimpleNamespace(canvas=SimpleNamespace(figure=Figure()))
+        kit: Any = self.toolkit
+        self.strip = StripCanvas(manager, kit)
+        self.state = StripState(name="run")
+        self.drawn = 0
+        drawn = self.strip._canvas.draw
+
+        def draw() -> None:
+            self.drawn += 1
+            drawn()
+
+        self.strip._canvas.draw = draw
+
+    def hear(self, *messages: Any) -> None:
+        self.state.hear(list(messages), self.now, WALL)
+        self.strip.refresh(self.state)
+
+    def click(self, action: str) -> None:
+        """Click in the middle of what does that."""
+        (region,) = [r for r in self.strip._regions if r.action == action][:1]
+        x, y = (region.x0 + region.x1) / 2, (region.y0 + region.y1) / 2
+        event: Any = SimpleNamespace(x=x, y=y)
+        self.strip._clicked(event)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(monkeypatch)
+
+
+def test_it_grows_with_what_there_is_to_tell(bench: Bench) -> None:
+    """And the window with it."""
+    bench.hear(job(), bar(), *EIGHT)
+    ((height, grow),) = bench.toolkit.heights
+    assert grow and height == strip_height(bench.state, 640, now=bench.now)
+
+
+def test_it_shrinks_only_when_less_is_told_for_a_while(bench: Bench) -> None:
+    """A bar inside of a loop is gone and there again many times a second."""
+    bench.hear(job(), bar(), *EIGHT[:1], inner("e", 1, 4, 10, "epochs"))
+    for _ in range(5):
+        bench.now += SHRINK_AFTER / 2
+        bench.hear(inner("e", 1, 10, 10, "epochs", state="finished"))
+        bench.now += SHRINK_AFTER / 4
+        bench.hear(inner("e", 1, 4, 10, "epochs"))
+    assert len(bench.toolkit.heights) == 1
+    bench.hear(inner("e", 1, 10, 10, "epochs", state="finished"))
+    bench.now += SHRINK_AFTER + 1
+    bench.hear()
+    before, after = (height for height, _ in bench.toolkit.heights)
+    assert after < before
+
+
+def test_a_small_window_cuts_it_and_stays_as_it_is(bench: Bench) -> None:
+    """It comes back to its height when there is room again."""
+    bench.hear(job(), bar(), *EIGHT)
+    bench.toolkit.space = 110
+    bench.strip.refresh(bench.state)
+    bench.toolkit.space = 1000
+    bench.strip.refresh(bench.state)
+    (full, _), (cut, grew), (again, regrew) = bench.toolkit.heights
+    assert cut <= 110 < full == again
+    assert not grew and not regrew
+
+
+def test_it_is_drawn_when_there_is_something_new(bench: Bench) -> None:
+    """Or when time itself is told."""
+    bench.hear(job(), bar(), *EIGHT)
+    drawn = bench.drawn
+    bench.strip.refresh(bench.state)
+    assert bench.drawn == drawn
+    bench.hear(bar(done=1300))
+    assert bench.drawn == drawn + 1
+    bench.now += 5
+    bench.strip.refresh(bench.state)
+    assert bench.drawn == drawn + 2
+    bench.state.state = "finished"
+    bench.hear(bar(state="finished"))
+    drawn, bench.now = bench.drawn, bench.now + 60
+    bench.strip.refresh(bench.state)
+    bench.now += 60
+    bench.strip.refresh(bench.state)
+    assert bench.drawn <= drawn + 2  # it shrank
+
+
+def test_it_takes_a_small_part_of_the_time(bench: Bench) -> None:
+    """Oftener while a job goes on, less often where drawing it takes long."""
+    assert bench.strip.pause(slider=False) == EVERY
+    bench.hear(job(), bar())
+    assert bench.strip.pause(slider=False) == JOBS_EVERY
+    bench.strip._cost = 0.1
+    assert bench.strip.pause(slider=False) >= 2.0
+
+
+def test_clicks_fold_up_and_open_texts(bench: Bench) -> None:
+    """At once, without waiting for the next tick."""
+    bench.hear(job(), bar(failed=1), *EIGHT, failure(9))
+    bench.click("fold j")
+    bench.click("unfold j")
+    heights = [height for height, _ in bench.toolkit.heights]
+    assert heights[0] == heights[2] > heights[1]
+    bench.click("failures j 0")
+    bench.click("worker w3")
+    (title, text), (worker, _) = bench.toolkit.texts
+    assert title == "samples: 1 task failed" and "Singular matrix" in text
+    assert worker == "Worker 3"
+
+
+def test_a_window_without_a_strip_says_how_far_it_is() -> None:
+    """In its title."""
+    titles: list[str] = []
+    manager = SimpleNamespace(
+        canvas=SimpleNamespace(figure=Figure()), set_window_title=titles.append
+    )
+    kit: Any = SimpleNamespace(attach=lambda *args: None)
+    strip = StripCanvas(manager, kit)
+    strip.refresh(StripState(name="run", jobs=heard(job(), bar())))
+    assert titles == ["run: running, frame 0, samples 12 %"]
+
+
+SAYS = """
+from async_plot.jobs.bars import Bar
+from async_plot.jobs.desk import desk
+from async_plot.wire.messages import Failure, Job, Progress
+class Told(Plotter):
+    def __init__(self, figure): pass
+    def draw(self, x): pass
+class Source:
+    def __init__(self, message):
+        self.key, self.message, self.ended = desk.new_key(), message, False
+        desk.add(self)
+    def mark(self): return self.message
+    def look(self, now): return self.message
+def tell():
+    desk.say(Job("j", "", "sums", "f", "a.py", 3, "Adds.", "b.py", 9, "map(f)",
+                 "loky", 2, time.time()))
+    Source(Progress("j", "", "j", "", "sums", "it", 3.0, 9.0, 1, 1.0, 3.0, 2.0,
+                    "running", "", [], True))
+    desk.say(Failure("j", "w", 1, 2, "x=2", "ValueError", "no", "Traceback ...",
+                     time.time()))
+"""
+
+
+@pytest.mark.parametrize("backend", ["QtAgg", "TkAgg"])
+def test_a_real_window_grows_with_a_job_and_opens_its_failures(
+    backend: str, calculate: Callable[..., Calculation], screen: Screen
+) -> None:
+    """On both toolkits."""
+    calculation = calculate(backend, SAYS, "Told")
+    calculation.do("server.update(1)")
+    calculation.wait_shown(1)
+    window = screen.window("run")
+    screen.wait_for(window, PILLS["running"])
+    height = screen.size(window)[1]
+    calculation.do("tell()")
+    screen.wait_for(window, ALARM)
+    eventually(lambda: screen.size(window)[1] > height, what="a higher window")
+    seen: list[tuple[int, ...]] = []
+
+    def stays() -> bool:
+        """The failure's own row is there, below the bar's, and has come to rest."""
+        time.sleep(0.1)
+        seen.append(screen.extent(window, ALARM))
+        top, low, *_ = seen[-1]
+        return low - top > 15 and seen[-1:] == seen[-2:-1]
+
+    eventually(stays, what="two rows in the colour of an alarm")
+    _, last, first, _ = seen[-1]
+    at = str(first + 3), str(last - 3)
+    screen.xdotool("mousemove", "--window", window, *at, "click", "1")
+    assert screen.window("sums: 1 task failed")
