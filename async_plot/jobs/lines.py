@@ -76,8 +76,8 @@ class Style:
         self.position = position
         self.delay = delay
 
-    def line(self, told: Progress, columns: int | None) -> str:
-        """Make the line of what was told, of so many columns."""
+    def line(self, told: Progress, columns: int | None) -> str | None:
+        """Make the line of what was told, of so many columns; None: no line."""
         return plain_line(told, columns, ascii=not speaks_unicode(self.file))
 
 
@@ -252,24 +252,24 @@ class Lines:
         with self._lock:
             rows = list(self._rows.values())
         hidden = bool(desk.readers) and not self.asked
-        screens: dict[int, _Screen] = {}
+        screens = dict(self._screens)
         ended = [row for row in rows if row.handle.ended]  # before they are looked at
         for row in rows:
             file = row.style.file
-            screen = self._screens.get(id(file)) or _screen(file)
-            screens[id(file)] = screen
-            screen.take(row, now, last=row in ended)
+            if id(file) not in screens:
+                screens[id(file)] = _screen(file)
+            screens[id(file)].take(row, now, last=row in ended)
         with _held(self.lock):
-            for screen in {**self._screens, **screens}.values():
+            for screen in screens.values():
                 screen.draw(hidden=hidden or self._paused > 0)
         with self._lock:
             for row in rows if hidden else ended:
                 self._rows.pop(row.handle.key, None)
+            used = {id(row.style.file) for row in self._rows.values()}
             self._screens = {
                 identity: screen
-                for identity, screen in {**self._screens, **screens}.items()
-                if screen.pending
-                or any(id(row.style.file) == identity for row in self._rows.values())
+                for identity, screen in screens.items()
+                if screen.pending or identity in used
             }
 
 
@@ -344,12 +344,15 @@ class _Log(_Screen):
         if last:
             due = told.leave
         elif before is None:
-            due = now - row.began >= row.style.delay
+            complete = 0 <= told.total <= told.done  # its last line comes at once
+            due = now - row.began >= row.style.delay and not complete
         else:
             due = now - before >= APART
         if due:
             row.written = now
             line = row.style.line(told, row.style.columns)
+            if line is None:
+                return
             self.text += _COLOUR.sub("", _clean(line)).rstrip() + "\n"
 
     def draw(self, *, hidden: bool) -> None:
@@ -377,7 +380,10 @@ class _Terminal(_Screen):
         wanted = columns - 1 if row.style.columns is None else row.style.columns
         if not last and now - row.began < row.style.delay:
             return
-        line = clip(_clean(row.style.line(told, wanted)), columns - 1)
+        made = row.style.line(told, wanted)
+        if made is None:
+            return
+        line = clip(_clean(made), columns - 1)
         if _COLOUR.search(line):
             line += "\x1b[0m"
         if not last:

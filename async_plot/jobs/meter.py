@@ -219,6 +219,8 @@ def format_meter(
         if ncols == 0:
             return str(fields["l_bar"][:-1] + fields["r_bar"][1:])
     form = bar_format or "{l_bar}{bar}{r_bar}"
+    if not prefix:
+        form = form.replace("{desc}: ", "")
     gauge = _Gauge(share, _characters(ascii), _escape(colour))
     return _filled(form, fields | dict(extra), gauge, ncols)
 

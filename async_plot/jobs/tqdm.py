@@ -21,7 +21,7 @@ from . import meter
 from .bars import Bar, length, number
 from .lines import Style, lines, speaks_unicode, whole
 
-__all__ = ["tqdm", "trange"]
+__all__ = ["Wrapped", "tqdm", "trange"]
 
 T = TypeVar("T")
 
@@ -166,10 +166,20 @@ class tqdm(Bar, Generic[T]):
         )
         self.pos = -(position or 0)
         self.last_print_n = initial
-        if isinstance(postfix, Mapping):
+        if isinstance(postfix, Mapping) and all(
+            isinstance(name, str) for name in postfix
+        ):
             self.set_postfix(postfix, refresh=False)
         elif postfix is not None:
             self.postfix = postfix
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "update" in vars(cls):
+            # It may ask what the method below it returns; others need not pay for that.
+            cls.__bases__ = tuple(
+                _Telling if base is tqdm else base for base in cls.__bases__
+            )
 
     # -- the loop --------------------------------------------------------------
 
@@ -549,7 +559,7 @@ class tqdm(Bar, Generic[T]):
                 **tqdm_kwargs,
             }
         with cls(total=total, **tqdm_kwargs) as bar:
-            yield _Wrapped(bar.update, stream, method)
+            yield Wrapped(bar.update, stream, method)
 
     @classmethod
     def pandas(cls, **tqdm_kwargs: Any) -> None:
@@ -640,6 +650,21 @@ class tqdm(Bar, Generic[T]):
         return _Look(self)
 
 
+class _Telling(tqdm[T]):
+    """Returns from `update` what tqdm does, for subclasses with one of their own."""
+
+    def _update(self, n: float = 1) -> bool | None:
+        self._n += n
+        if self._seen:
+            self._seen = False
+            return True
+        return None
+
+
+# Not in its body: there it would be one of those subclasses itself.
+_Telling.update = _Telling._update  # type: ignore[method-assign,assignment]
+
+
 def trange(*args: int, **kwargs: Any) -> tqdm[int]:
     """A bar over a range.
 
@@ -677,11 +702,14 @@ class _Look(Style):
         """Take over how it looks at its end."""
         self._last = bar.format_meter, bar.format_dict
 
-    def line(self, told: Progress, columns: int | None) -> str:
-        """Make the line of what was told."""
+    def line(self, told: Progress, columns: int | None) -> str | None:
+        """Make the line of what was told, if there is to be one."""
         bar = self._bar()
         if bar is not None and not bar.ended and told.state == "running":
             self.keep(bar)
+        if bar is not None and type(bar).display is not tqdm.display:
+            bar.display()  # a subclass shows it in its own way
+            return None
         if self._last is None:
             return super().line(told, columns)
         form, fields = self._last
@@ -692,7 +720,7 @@ class _Look(Style):
         return str(form(**{**fields, "ncols": columns}))
 
 
-class _Wrapped:
+class Wrapped:
     """A file whose reading or writing is counted."""
 
     def __init__(self, told: Callable[[float], None], stream: Any, method: str) -> None:
