@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass, replace
 from typing import Any
@@ -669,6 +669,11 @@ class Job:
         """A chunk will not come back."""
         if isinstance(error, CancelledError) and self._stopping:
             return
+        lose = getattr(self.engine, "lose", None)
+        if isinstance(error, _Died) and lose is not None:
+            lose(chunk.promise)
+            self._go_on(chunk)
+            return
         if isinstance(error, (BrokenExecutor, _Died)):
             self._lost.append(chunk)
             if not self._flying and not self._arrivals():
@@ -699,21 +704,36 @@ class Job:
         again = self._returns and renew is not None and self._unclear <= _UNCLEAR
         if again and renew is not None:
             renew()
-        rest: list[Chunk] = []
-        for chunk in lost:
-            first, tasks = chunk.first, chunk.tasks
-            for task in sorted(killers):
-                if 0 <= task - first < len(tasks):
-                    self._resolve(task, killers[task])
-                    if task > first:
-                        rest.append(Chunk(0, first, tasks[: task - first]))
-                    first, tasks = task + 1, tasks[task + 1 - first :]
-            if tasks:
-                rest.append(Chunk(0, first, tasks))
+        rest = [each for chunk in lost for each in self._around(chunk, killers)]
+        for task in sorted(killers):
+            self._resolve(task, killers[task])
         if again:
             self._back.extendleft(reversed(rest))
         else:
             self._miss(rest, text, error)
+
+    def _go_on(self, chunk: Chunk) -> None:
+        """A worker has died, and its pool goes on: so do the chunk's other tasks."""
+        with self._lock:
+            self._deaths = []
+            killers, self._killers = self._killers, {}
+        self._back.extendleft(reversed(self._around(chunk, killers)))
+        for task in sorted(killers):
+            self._resolve(task, killers[task])
+
+    @staticmethod
+    def _around(chunk: Chunk, killers: Collection[int]) -> list[Chunk]:
+        """Divide a chunk into what lies between the tasks that killed a worker."""
+        rest: list[Chunk] = []
+        first, tasks = chunk.first, chunk.tasks
+        for task in sorted(killers):
+            if 0 <= task - first < len(tasks):
+                if task > first:
+                    rest.append(Chunk(0, first, tasks[: task - first]))
+                first, tasks = task + 1, tasks[task + 1 - first :]
+        if tasks:
+            rest.append(Chunk(0, first, tasks))
+        return rest
 
     def _miss(self, chunks: list[Chunk], text: str, error: BaseException) -> None:
         """Fail what was lost with a pool, or cannot be performed any more."""
@@ -742,7 +762,7 @@ class Job:
     def _look_for_deaths(self) -> None:
         """Find chunks whose worker has died, and whose pool has not noticed."""
         for process in self.engine.processes():
-            if process.pid and process.exitcode is None:
+            if process.pid and (process.exitcode is None or self._had_some(process)):
                 self._known[process.pid] = process
         gone = [pid for pid, p in self._known.items() if p.exitcode is not None]
         now = time.monotonic()
@@ -764,6 +784,12 @@ class Job:
                 self._seats.pop(chunk.number, None)
             self._arrived.put((chunk, _Died()))
 
+    def _had_some(self, process: Process) -> bool:
+        """Whether a process that has ended already had some of our tasks in hand."""
+        pid = process.pid or 0
+        mark = self._board.read(pid) if self._board is not None else None
+        return self._in_hand(Death(pid, 0, mark))[0] is not None
+
     # -- the end ---------------------------------------------------------------
 
     def glance(self) -> None:
@@ -773,7 +799,8 @@ class Job:
         elif self._over:
             self._glances += 1
             if self._glances > 1:
-                self._close("stopped")
+                # To release the engine may take long; the state is known.
+                self._close(self._over)
                 if all(chunk.promise is None for chunk in self._running):
                     watch.remove(self)
         elif self.engine.kind is Kind.PROCESSES:

@@ -238,9 +238,7 @@ def run_chunk(
     state = "done"
     if seat.interrupted:
         state = "interrupted"
-        _refused[order.job] = None
-        while len(_refused) > _REFUSED:
-            _refused.popitem(last=False)
+        _refuse(order.job)
     if travels:
         results, refused = parcels.shipped(results)
         for place, refusal in refused.items():
@@ -259,7 +257,21 @@ def run_chunk(
     )
 
 
+def stop(job: str) -> None:
+    """End what this process does for a job, in whatever thread, and begin no more."""
+    _refuse(job)
+    for seat in list(_seats.values()):
+        if seat.job == job:
+            seat.stop()
+
+
 # -- private -----------------------------------------------------------------------
+
+
+def _refuse(job: str) -> None:
+    _refused[job] = None
+    while len(_refused) > _REFUSED:
+        _refused.popitem(last=False)
 
 
 def _perform(
@@ -375,6 +387,7 @@ def _unloadable(
 
 # The seat of each thread, for the job that it works for.
 _local = threading.local()
+_seats: dict[int, Seat] = {}  # for other threads; of as many as there ever were at once
 
 
 def _seated(order: Order) -> Seat:
@@ -384,7 +397,7 @@ def _seated(order: Order) -> Seat:
     if seat is not None:
         seat.leave()
         desk.remove(seat)
-    seat = _local.seat = Seat(order.job)
+    seat = _local.seat = _seats[threading.get_ident()] = Seat(order.job)
     if order.near is None:
         desk.add(seat)
     return seat
@@ -446,13 +459,14 @@ def _on_main_thread() -> bool:
 def _guard() -> None:
     """Let Ctrl-C interrupt a task, and nothing else of this worker."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _on_interrupt)
+        signal.signal(signal.SIGINT, on_interrupt)
         # It was held back while this process started, see `engines.executors`.
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _on_interrupt(number: int, frame: FrameType | None) -> None:
+def on_interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupt the task in hand of the main thread; the handler of a signal."""
     seat = _hand.seat
     if seat is not None:
         if _hand.ignores:
@@ -496,6 +510,7 @@ if hasattr(os, "register_at_fork"):
         _hand.seat = None
         _functions.clear()
         _refused.clear()
+        _seats.clear()
         _local.__dict__.clear()
 
     os.register_at_fork(after_in_child=_forked)

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-__all__ = ["Engine", "Kind", "Process", "Promise"]
+__all__ = ["Engine", "Kind", "Process", "Promise", "Survivor"]
 
 
 class Kind(enum.Enum):
@@ -84,3 +84,10 @@ class Engine(Protocol):
         What the user made stays as it is; what was made for the job is ended, or
         kept warm for the next one.
         """
+
+
+class Survivor(Engine, Protocol):
+    """An engine whose pool goes on when a worker dies, and does not say whose chunk."""
+
+    def lose(self, promise: Any) -> None:
+        """Take note that the worker died which had this chunk: it will not be done."""

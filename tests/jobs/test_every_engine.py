@@ -1,0 +1,96 @@
+"""Every engine does the same: one list of cases over all of them.
+
+Pools of this machine perform them here. Clusters do so in a program of their own, once
+for all cases, since they leave threads and sockets behind for as long as they live.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
+
+import loky
+import mpire
+import pytest
+
+from ..helpers import AMPLE, ROOT
+from .cases import CASES
+from .every import _as_in_a_script  # noqa: F401 - a fixture
+
+LOCAL = ["threads", "thread-pool", "processes", "loky", "pool", "mpire"]
+
+# To be root, and to have fewer processors than ranks, is no fault.
+MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[dict[str, Any]]:
+    """A pool of each kind with its two workers started: else they look like leaks."""
+    with contextlib.ExitStack() as stack:
+        enter = stack.enter_context
+        pools: dict[str, Any] = {
+            "pool": enter(multiprocessing.get_context("fork").Pool(2)),
+            "mpire": enter(mpire.WorkerPool(2)),
+            "processes": enter(ProcessPoolExecutor(2)),
+            "loky": enter(loky.ProcessPoolExecutor(2)),
+        }
+        for name in ("processes", "loky"):
+            wait([pools[name].submit(abs, -1) for _ in range(8)], AMPLE)
+        for call in [pools["mpire"].apply_async(abs, (-1,)) for _ in range(2)]:
+            call.get(AMPLE)
+        both = threading.Barrier(2)
+        pools["threads"] = enter(ThreadPoolExecutor(2))
+        wait([pools["threads"].submit(both.wait, AMPLE) for _ in range(2)])
+        pools["thread-pool"] = enter(ThreadPool(2))
+        yield pools
+
+
+@pytest.mark.parametrize("engine", LOCAL)
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_case(pools: dict[str, Any], engine: str, case: Callable[[Any], None]) -> None:
+    """Pools of this machine."""
+    case(pools[engine])
+
+
+@pytest.fixture(scope="module", params=["dask", "mpi"])
+def answers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What came of each case on a cluster: nothing, or a traceback."""
+    directory = tmp_path_factory.mktemp(request.param)
+    file = directory / "answers.json"
+    python = [sys.executable]
+    if request.param == "mpi":
+        python = ["mpiexec", "-n", "3", sys.executable, "-m", "mpi4py.futures"]
+    cases = Path(__file__).with_name("cases.py")
+    done = subprocess.run(
+        [*python, str(cases), request.param, str(file)],
+        env={**os.environ, **MPI, "PYTHONPATH": str(ROOT), "ASYNC_PLOT": "off"},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=2 * AMPLE,
+    )
+    assert done.returncode == 0 and file.exists(), done.stdout + done.stderr
+    said: dict[str, str] = json.loads(file.read_text())
+    return said
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_case_on_a_cluster(answers: dict[str, str], case: str) -> None:
+    """Workers of dask, and ranks of MPI; each in processes of their own."""
+    assert not answers[case], answers[case]
