@@ -366,7 +366,7 @@ class Server(Feed):
             (the extra ``jobs``), kept warm for the next job.
         chunksize : int, optional
             Tasks that are handed to a worker together. Default: as many as take some
-            20 ms; and what a worker has not begun after 0.2 s is given to others.
+            50 ms; and what a worker has not begun after 0.2 s is given to others.
         ordered : bool, default: True
             Give the results in the order of the items, not as they come.
         errors : {"raise", "return"}, default: "raise"

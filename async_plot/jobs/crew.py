@@ -107,7 +107,7 @@ class Member:
         self.left = parcel.ended
         self.init += parcel.init
         self.working += parcel.worked
-        self.done += parcel.count
+        self.done += parcel.performed
         self.failed += len(parcel.faults)
         if parcel.cpu >= 0:
             self.cpu = parcel.cpu

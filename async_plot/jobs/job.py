@@ -42,7 +42,7 @@ __all__ = ["Job"]
 AHEAD = 3  # chunks in flight for each worker
 BEHIND = 16  # the same, with those whose results wait for an earlier one
 PATIENCE = 0.2  # seconds after which a chunk hands back what it has not begun
-AIM = 0.02  # seconds that a chunk is to take
+AIM = 0.05  # seconds that a chunk is to take
 MOST = 8192  # tasks of a chunk
 BYTES = 8 << 20  # of a chunk's arguments, or of its results
 BLOB = 1 << 16  # bytes of a function that travel with each chunk
@@ -178,6 +178,7 @@ class Job:
         self.bar.job = self.bar.key
         self.crew = Crew(self.bar.key, self.started)
         self._order = self._ordered_once()
+        self._packed_order = b"" if self._near else parcels.packed(self._order)
         self._memory = deaths.Memory()
         desk.follow(self.bar.key, self.hear)
 
@@ -250,14 +251,14 @@ class Job:
         self._arrived.put((chunk, parcel))
 
     def _account(self, chunk: Chunk, parcel: Parcel) -> None:
-        self._returned += parcel.count
-        if parcel.state == "done" or parcel.count:
+        self._returned += parcel.performed
+        if parcel.state == "done" or parcel.performed:
             member = self.crew.take(parcel)
-            if parcel.worked and parcel.count:
-                mean = parcel.worked / parcel.count
+            if parcel.worked and parcel.performed:
+                mean = parcel.worked / parcel.performed
                 self._mean = (self._mean + mean) / 2 if self._mean else mean
         for place, fault in parcel.faults.items():
-            if parcel.state == "done" or place < parcel.count:
+            if parcel.state == "done" or place < parcel.performed:
                 self._fail(fault, chunk.first + place, member.name, member.number)
 
     def _fail(
@@ -377,7 +378,7 @@ class Job:
 
     def _unpack(self, chunk: Chunk, parcel: Parcel) -> None:
         """Bring the results of a chunk back, and what it did not begin."""
-        count = parcel.count
+        count = parcel.performed
         rest = chunk.tasks[count:]
         if rest:
             self._back.append(Chunk(0, chunk.first + count, rest))
@@ -491,7 +492,7 @@ class Job:
         if self._mean:
             size = int(AIM / self._mean)
         elif self._total is not None and (self._weight or self._near):
-            size = min(16, self._total // (24 * workers))
+            size = min(64, self._total // (24 * workers))
         else:
             size = 1
         return max(1, min(size, most))
@@ -545,13 +546,11 @@ class Job:
 
     def _send(self, chunk: Chunk, *, whole: bool = False) -> None:
         """Hand a chunk out; `whole`: with the function, however big."""
-        order, tasks = self._order, chunk.tasks
+        tasks = chunk.tasks
+        order: Any = self._order if self._near else self._packed_order
         payload: Any = tasks
-        slow = self.crew.record.least
-        if slow:
-            order = replace(order, slow=slow)
         if whole:
-            order = replace(order, function=self._blob)
+            order = parcels.packed(replace(self._order, function=self._blob))
         if not self._near:
             try:
                 payload = parcels.packed(tasks)
@@ -563,7 +562,12 @@ class Job:
             self._flying[chunk.number] = chunk
         try:
             promise = self.engine.submit(
-                run_chunk, order, chunk.number, chunk.first, payload
+                run_chunk,
+                order,
+                chunk.number,
+                chunk.first,
+                payload,
+                self.crew.record.least,
             )
         except BaseException as error:
             with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..wire import pickles
 
@@ -40,8 +40,6 @@ class Order:
         Seconds after which a chunk hands back what it has not begun.
     interruptible : bool
         Ctrl-C ends the job; else its owner does something else then.
-    slow : float
-        Seconds below which a task is none of the slowest.
     reporter : Reporter or None
         Carries what goes on in the worker to the calculation.
     marks : Marks or None
@@ -56,23 +54,21 @@ class Order:
     star: bool
     patience: float
     interruptible: bool
-    slow: float = 0.0
     reporter: Any = None
     marks: Any = None
     near: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """What a chunk gives back.
 
     Attributes
     ----------
     state : str
-        ``"done"``, ``"interrupted"``, or ``"lacking"`` where the worker does not have
-        the function.
-    count : int
-        How many of its tasks were performed; the others are handed back.
+        ``"done"``, ``"interrupted"``, ``"lacking"`` where the worker does not have the
+        function, or ``"unloadable"`` where it cannot bring it, or the arguments, back.
+    performed : int
+        How many of its tasks were; the others are handed back.
     results : Shipment or list
         One for each of them, None where it failed.
     faults : dict of {int: Fault}
@@ -90,7 +86,7 @@ class Parcel:
     """
 
     state: str
-    count: int
+    performed: int
     results: Any
     faults: dict[int, Fault]
     slowest: list[tuple[float, int, str]]
@@ -106,8 +102,7 @@ class Parcel:
     memory: float
 
 
-@dataclass(frozen=True, slots=True)
-class Shipment:
+class Shipment(NamedTuple):
     """Values on their way: together where that is safe, else one by one."""
 
     together: bytes

@@ -29,6 +29,7 @@ __all__ = ["SLOWEST", "Near", "Seat", "run_chunk"]
 
 SLOWEST = 5  # tasks told of each job
 _FUNCTIONS = 4  # kept loaded, of as many jobs
+_USAGE = 0.1  # seconds between two looks at what the process uses
 _REFUSED = 64  # jobs that were interrupted and are remembered
 
 
@@ -75,6 +76,7 @@ class Seat:
         self._seen: tuple[int, int] = (-1, -1)
         self._since = 0.0
         self._cpu: tuple[float, float] | None = None
+        self._usage = -1.0, -1.0
 
     # -- the worker's thread ---------------------------------------------------
 
@@ -148,14 +150,16 @@ class Seat:
 
     def usage(self) -> tuple[float, float]:
         """Share of a core that this process has used since the last look, and bytes."""
-        now = time.monotonic(), time.process_time()
-        before, share = self._cpu, -1.0
-        if before is None:
-            self._cpu = now
-        elif now[0] - before[0] > 0.05:
-            self._cpu = now
-            share = (now[1] - before[1]) / (now[0] - before[0])
-        return share, _memory()
+        now, before = time.monotonic(), self._cpu
+        if before is not None and now - before[0] < _USAGE:
+            return self._usage
+        used = time.process_time()
+        share = -1.0
+        if before is not None:
+            share = (used - before[1]) / (now - before[0])
+        self._cpu = now, used
+        self._usage = share, _memory()
+        return self._usage
 
     def stop(self) -> None:
         """Have the task in hand of this thread raise `KeyboardInterrupt`."""
@@ -173,20 +177,22 @@ class Seat:
 
 
 def run_chunk(
-    order: Order, number: int, first: int, tasks: Any
-) -> Parcel:  # pragma: no branch
+    order: Order | bytes, number: int, first: int, tasks: Any, slow: float = 0.0
+) -> Parcel:
     """Perform the tasks of a chunk, and say how it went.
 
     Parameters
     ----------
-    order : Order
-        What is the same for all chunks of the job.
+    order : Order or bytes
+        What is the same for all chunks of the job; pickled, if it has travelled.
     number : int
         Of the chunk.
     first : int
         Index of its first task.
     tasks : bytes or list
         Arguments of its tasks; pickled, if they have travelled.
+    slow : float, default: 0
+        Seconds below which a task is none of the job's slowest.
 
     Returns
     -------
@@ -194,6 +200,8 @@ def run_chunk(
     """
     began, clock = time.time(), time.perf_counter
     entered = clock()
+    if isinstance(order, bytes):
+        order = _ordered(order)
     travels = order.near is None
     if travels and order.reporter is not None:
         order.reporter.begin()  # first: what is begun from now on is told to that run
@@ -227,7 +235,7 @@ def run_chunk(
         order.marks.begin(cell, order.job, number)
     desk.seat.worker, desk.seat.job = seat.key, order.job
     entered = clock()
-    count = _perform(seat, order, function, tasks, first, cell, faults, slowest)
+    count = _perform(seat, order, function, tasks, first, cell, faults, slowest, slow)
     worked = clock() - entered
     if order.marks is not None:
         order.marks.end(cell)
@@ -250,7 +258,7 @@ def run_chunk(
     told = [
         (took, index, failures.shown(tasks[index - first], star=order.star))
         for took, index in sorted(slowest, reverse=True)
-        if took >= order.slow
+        if took >= slow
     ]
     return _parcel(
         seat, state, began, count, results, faults, told, init=init, worked=worked
@@ -283,11 +291,12 @@ def _perform(
     cell: Any,
     faults: dict[int, failures.Fault],
     slowest: list[tuple[float, int]],
+    least: float,
 ) -> int:
     """Call the function for task after task; give how many were performed."""
     results, clock = seat.results, time.perf_counter
     append = results.append
-    least, patience = order.slow, order.patience
+    patience = order.patience
     try:
         seat.performing = True
         if seat.interrupted:
@@ -358,7 +367,7 @@ def _parcel(
     cpu, memory = seat.usage()
     return Parcel(
         state=state,
-        count=count,
+        performed=count,
         results=results,
         faults=faults or {},
         slowest=slowest or [],
@@ -406,6 +415,19 @@ def _seated(order: Order) -> Seat:
 # Functions that were sent here, by job and digest: not shared by jobs, so that what a
 # closure has changed in one of them is not seen in the next.
 _functions: OrderedDict[tuple[str, bytes], Callable[..., Any]] = OrderedDict()
+
+
+# The newest orders: not unpickled again for every chunk.
+_orders: OrderedDict[bytes, Order] = OrderedDict()
+
+
+def _ordered(data: bytes) -> Order:
+    order = _orders.get(data)
+    if order is None:
+        order = _orders[data] = pickles.loads(data, ())
+        while len(_orders) > _FUNCTIONS:
+            _orders.popitem(last=False)
+    return order
 
 
 def _loaded(order: Order) -> Callable[..., Any] | None:
@@ -509,6 +531,7 @@ if hasattr(os, "register_at_fork"):
     def _forked() -> None:
         _hand.seat = None
         _functions.clear()
+        _orders.clear()
         _refused.clear()
         _seats.clear()
         _local.__dict__.clear()
