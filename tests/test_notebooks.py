@@ -264,7 +264,7 @@ def test_the_cell_run_again_shows_one_figure(kernel: Kernel) -> None:
 def test_an_open_server_shows_itself_in_the_cell_run_again(kernel: Kernel) -> None:
     """With the renderer that it had: a page empties a cell that is run again."""
     code = (
-        "server = globals().get('server') or quick().start()\n"
+        "opened = globals().get('opened') or quick().start()\n"
         "while not os.path.exists('go'): time.sleep(0.01)\n"
     )
     places = []
@@ -279,7 +279,7 @@ def test_an_open_server_shows_itself_in_the_cell_run_again(kernel: Kernel) -> No
         places += cell.places
     assert len(set(places)) == 4
     assert len(set(renderers)) == 1
-    kernel.run("server.close(); del server")
+    kernel.run("opened.close(); del opened")
 
 
 def test_events_and_threads(kernel: Kernel) -> None:
