@@ -10,7 +10,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,22 +18,28 @@ from .errors import AsyncPlotError
 from .net import death, files, records
 from .net.records import Records
 from .net.runs import Run
+from .net.stands import KINDS, Stands
 from .wire import framing
 from .wire.framing import describe_size, printable
 from .wire.messages import (
+    Failure,
     Frame,
     Log,
     Message,
     PlotterCode,
+    Progress,
     RunState,
     Scalars,
     Stalled,
     State,
     Stats,
     Welcome,
+    Worker,
 )
 
 __all__ = ["Kept", "Report", "examine", "save"]
+
+M = TypeVar("M")
 
 LINES = 20  # log records that are printed
 _FAULT = "fault"  # what faulthandler wrote, in a run's directory
@@ -92,6 +98,8 @@ class Report:
         Those that are kept, oldest first.
     histories : dict of {str: (steps, values)}
         Logged scalars.
+    jobs : list of Message
+        How its jobs, bars and workers stood last, and the tasks that failed.
     stalled : str
         Where its threads were, if it gave no sign of life before.
     size : int
@@ -113,6 +121,7 @@ class Report:
     kept: list[Kept] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     histories: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    jobs: list[Message] = field(default_factory=list)
     stalled: str = ""
     size: int = 0
     damage: str = ""
@@ -135,6 +144,7 @@ class Report:
             ("It had stalled", self.stalled),
         )
         blocks += [f"{title}\n{_indented(stack)}" for title, stack in stacks if stack]
+        blocks += self._failed_tasks()
         if self.logs:
             shown = self.logs[-LINES:]
             count = f" (the last {len(shown)} of {len(self.logs)} that are kept)"
@@ -179,11 +189,80 @@ class Report:
                 for name, (steps, values) in self.histories.items()
                 if len(values)
             },
+            "jobs": [
+                {
+                    "bar": bar.bar,
+                    "name": bar.desc,
+                    "worker": bar.worker,
+                    "done": _plain(bar.done),
+                    "total": _plain(bar.total) if bar.total >= 0 else None,
+                    "failed": bar.failed,
+                    "elapsed": _plain(bar.elapsed),
+                    "state": bar.state,
+                }
+                for bar in self._of(Progress)
+            ],
+            "failures": [
+                {
+                    "job": each.job,
+                    "task": each.task,
+                    "worker": each.number,
+                    "argument": each.argument,
+                    "error": f"{each.kind}: {each.text}",
+                    "traceback": each.trace,
+                    "time": each.time,
+                }
+                for each in self._of(Failure)
+            ],
             "log": [
                 {"time": r.time, "level": r.level, "name": r.name, "text": r.text}
                 for r in self.logs
             ],
         }
+
+    def _of(self, kind: type[M]) -> list[M]:
+        return [each for each in self.jobs if isinstance(each, kind)]
+
+    def _job_rows(self) -> list[tuple[str, str]]:
+        """How each bar of the calculation stood, and what each worker was about."""
+        rows = []
+        for bar in self._of(Progress):
+            if bar.worker or (bar.parent and bar.bar != bar.job):
+                continue
+            of = f" of {bar.total:g}" if bar.total >= 0 else ""
+            failed = f", {bar.failed} failed" if bar.failed else ""
+            left = self.state == RunState.LOST.value and bar.state == "running"
+            state = "running when it was lost" if left else bar.state
+            lasted = _lasted(bar.elapsed if np.isfinite(bar.elapsed) else 0.0)
+            text = f"{bar.done:g}{of} done{failed}, {state}, after {lasted}"
+            rows.append((f"job {bar.desc}".strip(), text))
+        if self.state == RunState.FINISHED.value:
+            return rows
+        busy = [each for each in self._of(Worker) if each.state == "working"]
+        for worker in busy[:LINES]:
+            argument = f" ({worker.argument})" if worker.argument else ""
+            where = f"process {worker.pid} on {worker.host}"
+            text = f"was in task {worker.task}{argument}, {where}"
+            rows.append((f"worker {worker.number}", text))
+        if len(busy) > LINES:
+            rows.append(("", f"and {len(busy) - LINES} more workers were working"))
+        return rows
+
+    def _failed_tasks(self) -> list[str]:
+        """The tasks that failed: a line each, and the newest traceback."""
+        failures = self._of(Failure)
+        if not failures:
+            return []
+        shown = failures[-LINES:]
+        kept = f" (the last {len(shown)} of {len(failures)} that are kept)"
+        title = "Failed tasks" + (kept if len(shown) < len(failures) else "")
+        lines = [
+            f"task {each.task} on worker {each.number}, {_one_line(each.argument)}: "
+            f"{_one_line(f'{each.kind}: {each.text}')}"
+            for each in shown
+        ]
+        newest = f"Traceback of task {shown[-1].task}\n{_indented(shown[-1].trace)}"
+        return ["\n".join([title, *(f"  {line}" for line in lines)]), newest]
 
     def _head(self) -> str:
         welcome = self.welcome
@@ -199,6 +278,7 @@ class Report:
         rows += [(f"frames {k.plotter}".strip(), self._frames(k)) for k in self.kept]
         if not self.kept:
             rows.append(("frames", "none is kept"))
+        rows += self._job_rows()
         for index, (name, (steps, values)) in enumerate(self.histories.items()):
             if len(values):
                 text = f"{name} = {values[-1]:.6g} at step {steps[-1]:.15g}"
@@ -359,11 +439,12 @@ def _read(report: Report, read: Records) -> None:
                 one.whole, one.at = entry.number, entry.time
                 one.frames += 1
             continue
-        if entry.kind is PlotterCode:
+        if entry.kind is PlotterCode or entry.kind in KINDS:
             continue
         with contextlib.suppress(AsyncPlotError, OSError):
             _take(report, read.read(entry), kept)
     report.kept = list(kept.values())
+    report.jobs = Stands(read).at(len(read.entries))
 
 
 def _take(report: Report, message: Any, kept: dict[str, Kept]) -> None:

@@ -18,6 +18,7 @@ from async_plot.replay import Replay
 from async_plot.wire.messages import Frame, State, Stats
 
 from .recordings import GONE, STARTED, code, end, frame, log, story, welcome, write
+from .views.said import EIGHT, OTHER, bar, failure, job
 
 DIED = '{"state": "killed", "reason": "killed by SIGKILL", "time": 1.8e9, "status": 9}'
 FAULT = (
@@ -246,3 +247,30 @@ def test_a_program_reads_every_frame_of_a_recording(tmp_path: Path) -> None:
 def list_of(path: Path) -> list[Any]:
     with records.Records(path, trust=True) as read:
         return [read.read(entry) for entry in read.entries]
+
+
+def test_the_jobs_of_a_run_that_was_lost(tmp_path: Path) -> None:
+    """How far they were, what each worker was about, which tasks failed."""
+    said = [job(), bar(failed=2), *EIGHT[:2], failure(9), OTHER]
+    path = write(tmp_path / "x", [welcome(), code(), *said, frame(1, 2.0)])
+    report = of(path)
+    text = report.text()
+    for words in (
+        "1234 of 10000 done, 2 failed, running when it was lost, after 75 s",
+        "was in task 1207 (x=0.17, seed=1), process 4001 on node7",
+        "task 9 on worker 2, x=0.9: LinAlgError: Singular matrix",
+        "Traceback of task 40",
+        "ValueError: x must be positive",
+    ):
+        assert words in text
+    facts = json.loads(json.dumps(report.facts()))
+    assert facts["jobs"][0]["done"] == 1234 and facts["jobs"][0]["name"] == "samples"
+    assert [each["task"] for each in facts["failures"]] == [9, 40]
+
+
+def test_any_number_of_a_job_can_be_told(tmp_path: Path) -> None:
+    """A file says what it likes."""
+    wrong = [bar(f"b{x}", x, x, elapsed=x) for x in (np.nan, np.inf, -np.inf, 1e300)]
+    report = of(write(tmp_path / "x", [welcome(), code(), *wrong]))
+    assert report.text()
+    json.dumps(report.facts(), allow_nan=False)

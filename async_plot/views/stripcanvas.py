@@ -58,6 +58,7 @@ class StripCanvas:
         self._held: Region | None = None  # the slider that is dragged
         self._regions: list[Region] = []
         self._height = self._wanted = strip_height(self._state)
+        self._frame = (0.0, 0.0)  # width and room, as they were seen last
         self._less_since = 0.0  # since when it would be less high
         self._figure = Figure(figsize=(1, self._height / DPI), dpi=DPI)
         self._canvas: Any = toolkit.attach(manager, self._figure, self._height)
@@ -77,6 +78,8 @@ class StripCanvas:
                 self._told = told
                 self._write_title()
             return
+        if told == self._told and (now or not self._may_resize()):
+            return
         resized = not now and self._resize(clock)
         if told == self._told and not resized:
             return
@@ -92,6 +95,12 @@ class StripCanvas:
         busy = self._state.jobs.moves(time.monotonic())
         least = SLIDER_EVERY if slider else JOBS_EVERY if busy else EVERY
         return max(least, PART * self._cost)
+
+    def _may_resize(self) -> bool:
+        """Whether the window has changed, or the strip waits to be less high."""
+        room = self._toolkit.room(self.manager, self._canvas, grow=False)
+        before, self._frame = self._frame, (self._figure.bbox.width, room)
+        return self._frame != before or bool(self._less_since)
 
     def _resize(self, clock: float) -> bool:
         """Take the height that is wanted, as far as the window has it; say if so.
