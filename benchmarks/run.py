@@ -44,6 +44,7 @@ TELLING = {
     "recording": ("recorded",),
     "workers": ("workers",),
     "imports": ("import",),
+    "bars": ("track of", "tqdm of a list", "update(1)", "slow ones", "over the bare"),
 }
 RESULTS = HERE / "results.json"
 LIMIT = 600  # seconds of one benchmark
@@ -61,6 +62,7 @@ BENCHMARKS = {
     "recording": "A run that is recorded",
     "workers": "Workers that report",
     "imports": "The first import",
+    "bars": "A bar in the loop",
 }
 RIVALS = ("pyzmq", "rerun-sdk", "pyqtgraph", "matplotlib", "PySide6-Essentials")
 

@@ -11,6 +11,7 @@ from .helpers import AMPLE
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 EXPECTED = {
+    "bars",
     "frames",
     "hotpath",
     "imports",
