@@ -128,8 +128,12 @@ class Jobs:
         self.revision += 1
 
     def _take_bar(self, message: Progress, now: float) -> None:
-        self._stale.discard(("bar", message.bar))
         known = self._bars.get(message.bar)
+        if ("bar", message.bar) in self._stale:
+            self._stale.discard(("bar", message.bar))
+            # Of a run that was killed its record is told, which may be older.
+            if known is not None and message.elapsed < known.told.elapsed:
+                return
         seen = known is not None  # else it ended before this view came
         if known is None:
             self._order += 1
@@ -161,8 +165,12 @@ class Jobs:
         return bar.bar == bar.job or bar.bar in self._known
 
     def _take_worker(self, message: Worker, now: float, wall: float) -> None:
-        self._stale.discard(("worker", message.worker))
         known = self._seats.get(message.worker)
+        if ("worker", message.worker) in self._stale:
+            self._stale.discard(("worker", message.worker))
+            now_done = message.done, message.since
+            if known is not None and now_done < (known.told.done, known.told.since):
+                return
         since = now - max(0.0, wall - message.since) if message.since else now
         if known is not None:
             before = known.told
@@ -204,6 +212,8 @@ class Jobs:
             del self._seats[worker]
 
     def _drop_stale(self, now: float) -> None:
+        if self.ended:  # nobody is there to tell anything again
+            self._stale = set()
         if self._stale and now >= self._stale_at:
             for kind, key in self._stale:
                 if kind == "worker":

@@ -330,6 +330,9 @@ class _Window:
         inbox = self._inbox
         for name, pane in self._panes.items():
             frame = inbox.frames.pop(name, None)
+            if frame is not None and self._replay is None:
+                # Of a run that was killed its record is told, which may be older.
+                frame = frame if frame.number >= pane.number else None
             if frame is not None:
                 self._whole.add(name)
                 self._draw(pane, frame)

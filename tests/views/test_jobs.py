@@ -298,3 +298,17 @@ def test_workers_that_others_have_replaced_are_out_of_sight() -> None:
     assert shown.crew.times["working"] == 140
     jobs.hear(worker(2, state="ended"), NOW, WALL)
     assert len(jobs.shown(NOW)[0].crew.seats) == 2
+
+
+def test_the_record_of_a_run_that_was_killed_tells_nothing_older() -> None:
+    """It is told after the end, and was written seconds before."""
+    jobs = heard(job(), bar(), *EIGHT, inner("e", 1, 4, 10, "epochs"))
+    jobs.hear(WELCOME, NOW, WALL)
+    older = [bar(done=900, elapsed=70.0), *(worker(n, done=1) for n in range(1, 7))]
+    for message in [job(), *older]:
+        jobs.hear(message, NOW, WALL)
+    jobs.end("lost")
+    (shown,) = jobs.shown(NOW + 60)
+    assert shown.bar is not None and shown.bar.told == bar()
+    assert [seat.told for seat in shown.crew.seats] == EIGHT
+    assert len(shown.inner) == 1
