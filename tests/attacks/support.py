@@ -19,7 +19,7 @@ import psutil
 
 from async_plot import Client, Server
 from async_plot.net import files, runs
-from async_plot.wire import handshake
+from async_plot.wire import framing, handshake
 from async_plot.wire.connection import Connection, Phase
 from async_plot.wire.handshake import Dialling
 from async_plot.wire.messages import Message, Right, Role
@@ -195,9 +195,10 @@ class Intruder:
         key = calculation.run.key
         assert key is not None
         self.sock = socket.create_connection(calculation.address, AMPLE)
-        self.connection = Connection(
-            Dialling(handshake.derive(key, right), role, right)
-        )
+        worker = handshake.worker_key(key)
+        proof = worker if role is Role.WORKER else handshake.derive(key, right)
+        self.connection = Connection(Dialling(proof, role, right))
+        self.heard: list[Message] = []
         try:
             while self.connection.phase is Phase.PROVING:
                 self.hear()
@@ -223,6 +224,7 @@ class Intruder:
         if not count:
             raise ConnectionResetError("cut")
         heard = self.connection.received(count)
+        self.heard += heard
         for part in self.connection.data_to_send():
             self.sock.sendall(part)
             self.connection.sent(len(part))
@@ -232,6 +234,11 @@ class Intruder:
         """Send any bytes, as far as the other end lets us."""
         with contextlib.suppress(ConnectionError):
             self.sock.sendall(data)
+
+    def tell(self, *messages: Message) -> None:
+        """Send messages."""
+        for message in messages:
+            self.say(b"".join(framing.encode(message)))
 
     def is_cut(self, seconds: float = AMPLE) -> None:
         """Wait until the calculation hangs up."""
