@@ -69,7 +69,7 @@ class Reporter:
             return  # threads of the calculation itself: it reads this very desk
         desk.seat.run = way.run
         line = _lines.get(way)
-        if line is not None and not line.over:
+        if line is not None and line.serves:
             line.wanted_at = time.monotonic()
             return
         with contextlib.suppress(OSError, RuntimeError):  # the system has no more
@@ -104,20 +104,30 @@ class _Line(threading.Thread):
         self._sock: channel.Channel | None = None
         self._connection: Connection | None = None
         self._pace = PACE
-        self._bell = Wakeup()
+        self._bell: Wakeup  # made by `run`: an interrupt does not come there
         # Now: what is said before the thread runs must be told, too.
-        self._reader = desk.reader(self._bell.ring, lambda: reporter, way.run)
+        self._reader = desk.reader(self._ring, lambda: reporter, way.run)
 
     # -- any thread ------------------------------------------------------------
+
+    @property
+    def serves(self) -> bool:
+        """Whether it has been started, and has not ended."""
+        return self.ident is not None and not self.over
 
     def leave(self) -> None:
         """Have it say what is left to say, and end."""
         self._leaving = True
-        self._bell.ring()
+        self._ring()
+
+    def _ring(self) -> None:
+        if hasattr(self, "_bell"):  # else it looks anyway, before it waits
+            self._bell.ring()
 
     def forked(self) -> None:
         """Drop what a forked child inherited."""
-        self._bell.close()
+        if hasattr(self, "_bell"):
+            self._bell.close()
         sock = self._sock
         if sock is not None:
             with contextlib.suppress(OSError):
@@ -128,6 +138,7 @@ class _Line(threading.Thread):
     def run(self) -> None:
         """Report until the process ends, or the calculation is gone for good."""
         try:
+            self._bell = Wakeup()
             self._serve()
         except Exception:
             # Nothing may come of it in the user's worker, not even a line.
@@ -140,7 +151,8 @@ class _Line(threading.Thread):
         self.over = True
         desk.leave(self._reader)
         self._hang_up()
-        self._bell.close()
+        if hasattr(self, "_bell"):
+            self._bell.close()
 
     def _serve(self) -> None:
         pause = RETRY[0]
@@ -281,26 +293,20 @@ def _open(way: Way, reporter: Reporter) -> None:
     """Begin to report to a run, unless another thread was quicker."""
     with _lock:
         known = _lines.get(way)
-        if known is not None and not known.over:
+        if known is not None and known.serves:
             return
-        for gone in [each for each, line in _lines.items() if line.over]:
-            del _lines[gone]
+        for gone, line in list(_lines.items()):
+            if not line.serves:
+                line.close()  # an interrupt may have come before it was started
+                del _lines[gone]
         _register()
-        line = _Line(way, reporter)
-        try:
-            line.start()
-        except BaseException:
-            if line.ident is None:  # else it is on its way: an interrupt came
-                line.close()
-                raise
-            _lines[way] = line
-            raise
-        _lines[way] = line
+        line = _lines[way] = _Line(way, reporter)
+        line.start()
 
 
 def farewell() -> None:
     """Let every reporter say what is left to say, for a moment."""
-    lines = [line for line in list(_lines.values()) if line.is_alive()]
+    lines = [line for line in list(_lines.values()) if line.serves]
     for line in lines:
         line.leave()
     deadline = time.monotonic() + FAREWELL
