@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from async_plot.jobs import ledger, standing
 from async_plot.net import peer, publisher, reception, snapshot
 from async_plot.wire import codec, framing, handshake, outbox
 
@@ -18,6 +19,13 @@ def test_limits_stand_in_the_protocols_document():
         r"time for the handshake +(\d+) s": handshake.TIMEOUT,
         r"connections without proof +(\d+)": reception.MAX_UNPROVEN,
         r"viewers of one run +(\d+)": reception.MAX_VIEWERS,
+        r"workers of one run +(\d+)": reception.MAX_WORKERS,
+        r"header of a worker's message +(\d+) KiB": (
+            framing.FROM_WORKER_LIMITS.header >> 10
+        ),
+        r"reports of all workers together +about (\d+)": ledger.RATE,
+        r"bars of one worker that run at a time +(\d+)": ledger.BARS,
+        r"failures of one job that are kept +(\d+)": 2 * standing.FAILURES,
         r"header of a viewer's message +(\d+) KiB": (
             framing.FROM_VIEWER_LIMITS.header >> 10
         ),
