@@ -16,7 +16,7 @@ from typing import Any
 
 from .base import Kind
 
-__all__ = ["LocalPool", "Seen"]
+__all__ = ["PATIENCE", "LocalPool", "Seen"]
 
 # Seconds. A pool that is asked ends within some 30 ms; what has not ended by then is
 # in a call that hears nothing.
@@ -43,10 +43,13 @@ class Seen:
     Attributes
     ----------
     pid : int
+    sentinel : int
+        Descriptor, or handle, that is ready when it has ended.
     """
 
     def __init__(self, pid: int, popen: Any) -> None:
         self.pid = pid
+        self.sentinel: int = popen.sentinel
         self._popen = popen
 
     @property
@@ -112,6 +115,10 @@ class LocalPool:
     def _drop(self, handle: Any) -> None:
         """Have the pool wait no longer for a chunk whose worker is gone."""
 
+    def _halt(self) -> None:
+        """End its processes; its owner may be ending it at the same time."""
+        self._end()
+
     def _kill(self) -> None:
         """End its processes, those that resist."""
         for process in list(self._seen.values()):
@@ -156,7 +163,8 @@ class LocalPool:
             self._handed.clear()
         for promise, _, _ in waiting:
             promise.cancel()
-        self._end()
+        self._look()
+        self._halt()
         for promise in handed:
             if not promise.done():
                 promise.set_exception(KeyboardInterrupt())

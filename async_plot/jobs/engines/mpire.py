@@ -10,16 +10,20 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Future
 from functools import partial
+from multiprocessing import connection
 from typing import Any
 
 from .. import work
 from .base import Kind
-from .local import LocalPool
+from .local import PATIENCE, LocalPool
 
 __all__ = ["Mpire"]
+
+MAIN_PROCESS = -1  # in `mpire.comms`: what stands for the pool's owner
 
 
 class Mpire(LocalPool):
@@ -96,21 +100,37 @@ class Mpire(LocalPool):
         return None
 
     def _terminate(self) -> None:
-        # Its queues go with its workers. To empty each it would start a process first,
-        # which takes half a second with any method but fork.
+        self._be_quick()
+        self._pool.terminate()
+
+    def _halt(self) -> None:
+        # Not by `terminate`: a second one, of the pool's owner, would trip over it.
+        if not self._pool._workers or self.kind is Kind.THREADS:
+            return
+        self._be_quick()
+        comms = self._pool._worker_comms
+        with contextlib.suppress(Exception):  # it ends just now by itself
+            if not comms.exception_thrown():
+                comms.signal_exception_thrown(MAIN_PROCESS)
+                ended = RuntimeError("the pool was interrupted")
+                self._pool._cache[MAIN_PROCESS]._set(success=False, result=ended)
+            for number in range(self.workers):
+                self._pool._send_kill_signal_to_worker(number)
+        living = [each for each in self._seen.values() if each.exitcode is None]
+        left = {each.sentinel for each in living}
+        left = _left(left, PATIENCE)
+        if left:
+            self._kill()
+            _left(left, PATIENCE)
+
+    def _be_quick(self) -> None:
+        """Have the pool throw its queues away at its end.
+
+        To empty each, it would start a process first, which takes half a second with
+        any method but fork, and a second more for each chunk that was not finished.
+        """
         comms = self._pool._worker_comms
         comms.drain_queues = partial(_throw_away, comms)
-        try:
-            self._pool.terminate()
-        finally:
-            del comms.drain_queues
-
-    def _kill(self) -> None:
-        # The pool waits a second for whatever a worker has begun and not finished.
-        for number in range(self.workers):
-            with contextlib.suppress(ValueError, OSError, IndexError):
-                self._pool._worker_comms.task_done(number)
-        super()._kill()
 
     def _free(self) -> None:
         # A worker that died just after it had put down a result has it locked still.
@@ -118,6 +138,15 @@ class Mpire(LocalPool):
         if lock is not None:
             lock.acquire(timeout=0.1)
             lock.release()
+
+
+def _left(sentinels: set[int], seconds: float) -> set[int]:
+    """Which of these processes have not ended after that time."""
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(OSError, ValueError):  # closed by its owner: ended
+        while sentinels and (left := deadline - time.monotonic()) > 0:
+            sentinels = sentinels - set(connection.wait(list(sentinels), left))
+    return sentinels
 
 
 def _throw_away(comms: Any) -> None:
