@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import itertools
 import os
 import re
 import sys
 import time
+import timeit
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -124,15 +124,17 @@ def _loop_times(items: int, rounds: int, rival: str) -> dict[str, list[float]]:
     for number in range(rounds):
         # One order and the other, so that nobody profits from it.
         for name in list(cases) if number % 2 else reversed(cases):
-            found[name].append(_loop(cases[name]()) / items)
+            found[name].append(_loop(cases[name](), items - 1) / items)
     return found
 
 
-def _loop(iterable: Iterable[Any]) -> float:
+def _loop(iterable: Iterable[Any], last: int) -> float:
+    iterator = iter(iterable)
     before = time.perf_counter()
-    for _ in iterable:
-        pass
-    return time.perf_counter() - before
+    for item in iterator:
+        if item == last:  # the end of a bar is no cost of an item
+            after = time.perf_counter()
+    return after - before
 
 
 def _iterating(name: str, numbers: range, nowhere: Any) -> Callable[[], Iterable[Any]]:
@@ -163,14 +165,14 @@ def _update_times(calls: int, rounds: int, rival: str) -> dict[str, list[float]]
     import async_plot
 
     nowhere = _silent()
-    steps: dict[str, Callable[[float], Any]] = {"empty": Empty().update}
+    owners: dict[str, Any] = {"empty": Empty()}
     if not rival:
-        steps["async_plot.progress"] = async_plot.progress(total=1e12).update
-        steps["async_plot.tqdm"] = async_plot.tqdm(total=1e12).update
+        owners["async_plot.progress"] = async_plot.progress(total=1e12)
+        owners["async_plot.tqdm"] = async_plot.tqdm(total=1e12)
     if rival == "tqdm":
         from tqdm import tqdm
 
-        steps["tqdm"] = tqdm(total=1e12, file=nowhere).update
+        owners["tqdm"] = tqdm(total=1e12, file=nowhere)
     if rival == "rich":
         from rich.console import Console
         from rich.progress import Progress
@@ -178,20 +180,22 @@ def _update_times(calls: int, rounds: int, rival: str) -> dict[str, list[float]]
         progress = Progress(console=Console(file=nowhere))
         progress.start()
         task = progress.add_task("", total=1e12)
-        steps["rich"] = lambda n: progress.advance(task, n)
+        owners["rich"] = Empty()
+        owners["rich"].update = lambda n: progress.advance(task, n)
     if rival == "progressbar2":
         import progressbar
 
         bar = progressbar.ProgressBar(max_value=1e12, fd=nowhere).start()
-        steps["progressbar2"] = bar.increment
+        owners["progressbar2"] = Empty()
+        owners["progressbar2"].update = bar.increment
+    steps = {
+        name: timeit.Timer("owner.update(1)", globals={"owner": owner})
+        for name, owner in owners.items()
+    }
     found: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(rounds):
         for name in list(steps) if number % 2 else reversed(steps):
-            update = steps[name]
-            before = time.perf_counter()
-            for _ in itertools.repeat(None, calls):
-                update(1)
-            found[name].append((time.perf_counter() - before) / calls)
+            found[name].append(steps[name].timeit(calls) / calls)
     return found
 
 
