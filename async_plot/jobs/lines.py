@@ -213,7 +213,8 @@ class Lines:
             yield
         finally:
             self._paused -= 1
-            self.refresh()
+            if self._thread is not None:
+                self._wanted.put(None)
 
     def close(self) -> None:
         """Draw a last time: the interpreter ends."""
@@ -242,7 +243,8 @@ class Lines:
                 if answer is not None:
                     answer.put(None)
             with self._lock:
-                if not self._rows and self._wanted.empty():
+                pending = any(each.pending for each in self._screens.values())
+                if not (self._rows or pending) and self._wanted.empty():
                     self._thread = None
                     return
 
@@ -261,7 +263,9 @@ class Lines:
             screens[id(file)].take(row, now, last=row in ended)
         with _held(self.lock):
             for screen in screens.values():
-                screen.draw(hidden=hidden or self._paused > 0)
+                # What is written meanwhile is in no log's way.
+                aside = self._paused > 0 and isinstance(screen, _Terminal)
+                screen.draw(hidden=hidden or aside)
         with self._lock:
             for row in rows if hidden else ended:
                 self._rows.pop(row.handle.key, None)
@@ -269,7 +273,7 @@ class Lines:
             self._screens = {
                 identity: screen
                 for identity, screen in screens.items()
-                if screen.pending or identity in used
+                if not hidden and (screen.pending or identity in used)
             }
 
 

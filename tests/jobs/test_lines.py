@@ -460,3 +460,17 @@ def test_without_unicode():
         env={"PYTHONIOENCODING": "ascii"},
     )
     assert "100%|##########| 4/4" in done.stderr
+
+
+def test_a_bar_that_ends_while_something_is_written(drawn, make):
+    """Its last line comes when that is over; in a log, at once."""
+    tty, log = Terminal(), io.StringIO()
+    for stream in (tty, log):
+        bar = make(stream, desc="over")
+        with drawn.aside():
+            bar.close()
+            drawn.draw()
+            assert ("over" in stream.getvalue()) == (stream is log)
+        drawn.draw()
+        assert "over" in stream.getvalue()
+        assert not drawn._screens
