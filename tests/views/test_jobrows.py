@@ -64,7 +64,7 @@ def test_they_look_as_they_did(width: int, paper: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("width", [60, 200, 300, 480, 1000, 4000])
+@pytest.mark.parametrize("width", [60, 300, 1000])
 def test_nothing_is_drawn_over_something_else(case: str, width: int) -> None:
     """Words are left out or cut before they would overlap, at every width."""
     pens: list[pen.Pen] = []
@@ -86,7 +86,7 @@ def test_nothing_is_drawn_over_something_else(case: str, width: int) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("room", [0, 70, 110, 160, 220])
+@pytest.mark.parametrize("room", [0, 70, 140])
 def test_it_takes_no_more_than_it_may(case: str, room: int) -> None:
     """What is less needed is left out; how far it is stays to the last."""
     told = state(CASES[case])
