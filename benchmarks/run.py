@@ -43,6 +43,7 @@ TELLING = {
     "tls": ("TLS",),
     "recording": ("recorded",),
     "workers": ("workers",),
+    "maps": ("one task", "1 ms, a viewer"),
     "imports": ("import",),
     "bars": ("track of", "tqdm of a list", "update(1)", "slow ones", "over the bare"),
 }
@@ -61,6 +62,7 @@ BENCHMARKS = {
     "tls": "A viewer on another machine",
     "recording": "A run that is recorded",
     "workers": "Workers that report",
+    "maps": "A function mapped over many items",
     "imports": "The first import",
     "bars": "A bar in the loop",
 }

@@ -16,6 +16,7 @@ EXPECTED = {
     "hotpath",
     "imports",
     "latency",
+    "maps",
     "recording",
     "slots",
     "slowdown",

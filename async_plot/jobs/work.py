@@ -7,6 +7,7 @@ clock but the one that times each task. Knows no pool.
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import os
 import signal
@@ -30,6 +31,8 @@ __all__ = ["SLOWEST", "Near", "Seat", "run_chunk"]
 SLOWEST = 5  # tasks told of each job
 _FUNCTIONS = 4  # kept loaded, of as many jobs
 _USAGE = 0.1  # seconds between two looks at what the process uses
+_STEP = 0.001  # seconds of a task after which it is looked whether to go on
+_BATCH = 256  # tasks, all quicker than that, after which it is, too
 _REFUSED = 64  # jobs that were interrupted and are remembered
 
 
@@ -296,34 +299,42 @@ def _perform(
     """Call the function for task after task; give how many were performed."""
     results, clock = seat.results, time.perf_counter
     append = results.append
-    patience = order.patience
     try:
         seat.performing = True
         if seat.interrupted:
             return 0
-        then = clock()
-        end = then + patience
-        for index, item in enumerate(tasks, first):
-            cell[0] = index
-            try:
-                append(function(item))
-            except BaseException as error:
-                if seat.interrupted and isinstance(error, KeyboardInterrupt):
-                    return len(results)
-                faults[len(results)] = failures.described(
-                    item,
-                    error,
-                    star=order.star,
-                    travels=order.near is None,
-                    now=time.time(),
-                )
-                append(None)
-            now = clock()
-            if now - then > least:
-                least = _note(slowest, now - then, index, least)
-            if now > end or seat.interrupted:
-                break
-            then = now
+        now = clock()
+        end = now + order.patience
+        step = min(least, _STEP)
+        bound = now + step
+        rows = enumerate(tasks, first)
+        while len(results) < len(tasks) and now <= end:
+            # Here each instruction counts: they are all that a quick task costs more
+            # than in a loop of one's own.
+            for index, item in itertools.islice(rows, _BATCH):
+                cell[0] = index
+                try:
+                    append(function(item))
+                except BaseException as error:
+                    if seat.interrupted and isinstance(error, KeyboardInterrupt):
+                        return len(results)
+                    faults[len(results)] = failures.described(
+                        item,
+                        error,
+                        star=order.star,
+                        travels=order.near is None,
+                        now=time.time(),
+                    )
+                    append(None)
+                now = clock()
+                if now > bound:
+                    took = now - bound + step
+                    if took > least:
+                        least = _note(slowest, took, index, least)
+                        step = min(least, _STEP)
+                    if now > end or seat.interrupted:
+                        break
+                bound = now + step
         seat.performing = False
     except KeyboardInterrupt:
         # Between two tasks, or while a failure was described.
@@ -343,9 +354,9 @@ def _note(
     """Keep the longest; give what the next one has to exceed."""
     if len(slowest) < SLOWEST:
         heapq.heappush(slowest, (took, index))
-        return least
-    heapq.heapreplace(slowest, (took, index))
-    return max(least, slowest[0][0])
+    else:
+        heapq.heapreplace(slowest, (took, index))
+    return max(least, slowest[0][0]) if len(slowest) == SLOWEST else least
 
 
 def _spread(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
