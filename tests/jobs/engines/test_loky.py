@@ -1,0 +1,63 @@
+"""Processes of our own: made for a job, and kept for the next."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from async_plot.jobs.engines import choose, loky
+
+from ...helpers import eventually
+from ..pools import begin
+
+
+@pytest.fixture(autouse=True)
+def _none_is_left() -> Iterator[None]:
+    loky.end_idle()
+    yield
+    loky.end_idle()
+
+
+def test_they_are_kept_for_the_next_job() -> None:
+    """And ended when they are told to, or have nothing to do for long."""
+    first = set(begin(lambda _: os.getpid(), range(20), workers=1))
+    second = set(begin(lambda _: os.getpid(), range(20), workers=1))
+    assert first == second and os.getpid() not in first
+    (engines,) = (found for found in loky._idle.values() if found)
+    (process,) = engines[0].processes()
+    loky.end_idle()
+    assert process.exitcode is not None
+
+
+def test_a_job_that_is_left_ends_its_own() -> None:
+    """Its tasks may run for ever."""
+    results = begin(
+        lambda x: time.sleep(3600 * x), itertools.count(), workers=1, chunksize=1
+    )
+    iterator = iter(results)
+    next(iterator)
+    (process,) = results._job.engine.processes()
+    job = results._job
+    del results, iterator
+    eventually(lambda: process.exitcode is not None)
+    eventually(lambda: job.state == "stopped")
+    assert not any(loky._idle.values())
+
+
+def test_there_are_no_more_than_tasks() -> None:
+    """Unless a number was asked for."""
+    assert choose(None, None, 1).workers == 1
+    assert choose(None, 3, 1).workers == 3
+    assert choose(None, None, None).workers >= 1
+
+
+def test_without_loky(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would bring it, and what to use else, is told."""
+    monkeypatch.setitem(sys.modules, "loky", None)
+    with pytest.raises(ImportError, match=r"async_plot\[jobs\].*ProcessPoolExecutor"):
+        begin(abs, [1])
