@@ -719,8 +719,15 @@ class Job:
     def _go_on(self, chunk: Chunk) -> None:
         """A worker has died, and its pool goes on: so do the chunk's other tasks."""
         with self._lock:
-            self._deaths = []
+            dead, self._deaths = self._deaths, []
             killers, self._killers = self._killers, {}
+        if not killers:
+            # It had performed them, and died of their results.
+            self._unclear += 1
+            if self._unclear > _UNCLEAR:
+                text = "; ".join(deaths.worded(each, self._memory) for each in dead)
+                self._miss([chunk], text, _Died())
+                return
         self._back.extendleft(reversed(self._around(chunk, killers)))
         for task in sorted(killers):
             self._resolve(task, killers[task])
@@ -779,7 +786,7 @@ class Job:
             mark = self._board.read(pid) if self._board is not None else None
             death = Death(pid, process.exitcode or 0, mark)
             with self._lock:
-                chunk, _ = self._in_hand(death)
+                chunk = self._held(death)
                 if chunk is None or self._over:
                     continue
                 self._deaths.append(death)
@@ -792,7 +799,14 @@ class Job:
         """Whether a process that has ended already had some of our tasks in hand."""
         pid = process.pid or 0
         mark = self._board.read(pid) if self._board is not None else None
-        return self._in_hand(Death(pid, 0, mark))[0] is not None
+        return self._held(Death(pid, 0, mark)) is not None
+
+    def _held(self, death: Death) -> Chunk | None:
+        """The chunk that a dead worker had, maybe with all of its tasks done."""
+        mark, marks = death.mark, self._order.marks
+        if mark is None or marks is None or mark.job != marks.job:
+            return None
+        return self._flying.get(mark.chunk)
 
     # -- the end ---------------------------------------------------------------
 

@@ -211,6 +211,11 @@ def run_chunk(
     seat = _seated(order)
     if order.job in _refused:
         return _parcel(seat, "interrupted", began)
+    cell = [0] if order.marks is None else order.marks.cell()
+    if order.marks is not None:
+        # Before anything is loaded: that can end a process, too.
+        cell[0] = first
+        order.marks.begin(cell, order.job, number)
     try:
         if travels:
             function = _loaded(order)
@@ -223,7 +228,6 @@ def run_chunk(
         return _unloadable(seat, order, first, error, began)
     if order.star:
         function = partial(_spread, function)
-    cell = [0] if order.marks is None else order.marks.cell()
     init = clock() - entered
     if travels:
         if _on_main_thread():
@@ -234,8 +238,6 @@ def run_chunk(
     faults: dict[int, failures.Fault] = {}
     slowest: list[tuple[float, int]] = []
     seat.take(number, first, tasks, star=order.star)
-    if order.marks is not None:
-        order.marks.begin(cell, order.job, number)
     desk.seat.worker, desk.seat.job = seat.key, order.job
     entered = clock()
     count = _perform(seat, order, function, tasks, first, cell, faults, slowest, slow)

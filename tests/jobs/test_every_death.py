@@ -5,12 +5,11 @@ However these are started; for loky and more of how they die see `test_deaths`.
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
@@ -119,19 +118,38 @@ def test_a_pool_outlives_many_deaths(make: Make) -> None:
         executor.join()
 
 
-@pytest.mark.parametrize("make", [QUICK["pool-fork"]], ids=["pool"])
-def test_an_idle_worker_that_dies_jams_no_pool(make: Make) -> None:
-    """The one that waited for the next task, and kept all others from it."""
+class Deadly:
+    """Ends the process in which it is brought back."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (4,)
+
+
+@pytest.mark.parametrize("make", ENGINES)
+def test_a_function_that_cannot_be_loaded_alive(make: Make) -> None:
+    """It hangs no job, whatever it does to worker after worker."""
+    deadly = Deadly()
     with make() as executor:
-        executor.apply(abs, (1,))
+        results = map_(lambda _: deadly, range(4), executor=executor, chunksize=4)
+        with pytest.raises(WorkerDiedError, match="status 4"):
+            list(results)
+        _end(executor)
 
-        def items() -> Iterator[int]:
-            yield 0
-            for process in executor._pool:
-                os.kill(process.pid, signal.SIGKILL)
-            yield from itertools.repeat(0, 20)
 
-        assert list(map_(fatal, items(), executor=executor, chunksize=1)) == [0] * 21
+class Late:
+    """A result that ends the worker when it is sent back."""
+
+    def __reduce__(self) -> Any:
+        os._exit(5)
+
+
+@pytest.mark.parametrize("make", [QUICK["pool-fork"]], ids=["pool"])
+def test_results_that_cannot_be_sent_alive(make: Make) -> None:
+    """They are tried again some times, and then are failures."""
+    with make() as executor:
+        results = map_(lambda _: Late(), [0], executor=executor)
+        with pytest.raises(WorkerDiedError, match="status 5"):
+            list(results)
 
 
 @pytest.mark.parametrize("make", [QUICK["mpire-fork"]], ids=["mpire"])

@@ -172,3 +172,22 @@ def test_an_interrupt_before_anything(make: Maker) -> None:
     """A pool that has got nothing yet can be ended as well."""
     with make() as (_, engine):
         engine.interrupt()
+
+
+def test_an_idle_worker_that_dies_jams_no_pool() -> None:
+    """The one that waited for the next task, and kept all others from it."""
+    with pooled() as (pool, engine):
+        engine.submit(chunks.identity, 1).result(AMPLE)
+        lock = pool._inqueue._rlock._semlock
+        eventually(lambda: lock._get_value() == 0, what="one that waits")
+        dead = engine.processes()
+        for process in dead:
+            os.kill(process.pid, signal.SIGKILL)
+        promises = [engine.submit(chunks.identity, n) for n in range(20)]
+
+        def done() -> bool:
+            engine.processes()  # as a job does, all the time
+            return all(each.done() for each in promises)
+
+        eventually(done)
+        assert [each.exitcode for each in dead] == [-signal.SIGKILL] * 2
