@@ -270,12 +270,11 @@ def run_chunk(
     )
 
 
-def stop(job: str) -> None:
-    """End what this process does for a job, in whatever thread, and begin no more."""
-    _refuse(job)
-    for seat in list(_seats.values()):
-        if seat.job == job:
-            seat.stop()
+def stop(ident: int) -> None:
+    """Interrupt the task in hand of a thread of this process."""
+    seat = _seats.get(ident)
+    if seat is not None:
+        seat.stop()
 
 
 # -- private -----------------------------------------------------------------------

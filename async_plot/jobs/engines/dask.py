@@ -11,8 +11,9 @@ import signal
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from .base import Kind, Process
 __all__ = ["Dask"]
 
 ASKED_AGAIN = 2.0  # seconds after which the number of workers is asked for again
+SHIELDED = 5.0  # seconds that a worker of this machine may take to import us
 
 
 class Dask:
@@ -58,12 +60,12 @@ class Dask:
                 f"executor: the dask Client is {client.status}, not connected"
             )
         self._client = client
-        self._jobs: set[str] = set()
+        self._token = uuid.uuid4().hex
         self._here = files.hostname(), os.getpgrp() if hasattr(os, "getpgrp") else -1
         self._lock = threading.Lock()
         self._out: dict[Future[Any], Any] = {}
         self._workers, self._asked = 1, float("-inf")
-        self._on_workers(_shield, self._here)
+        self._protect()
 
     @property
     def workers(self) -> int:
@@ -80,8 +82,7 @@ class Dask:
         promise = Chunk(self)
         # One object without arguments: dask would look into each for futures and keys
         # of its own, and would take a chunk that is like another one for the same.
-        call = Call(function, args, self._here)
-        self._jobs.add(getattr(args[0], "job", "") if args else "")
+        call = Call(function, args, self._token, self._here)
         remote = self._client.submit(call, key=f"async_plot-{uuid.uuid4()}", pure=False)
         with self._lock:
             self._out[promise] = remote
@@ -94,8 +95,7 @@ class Dask:
 
     def interrupt(self) -> None:
         """Cancel what has not begun, and tell what runs to stop."""
-        for job in self._jobs - {""}:
-            self._on_workers(work.stop, job)
+        self._on_workers(_stop, self._token)
         self.release(abandoned=True)
 
     def release(self, *, abandoned: bool) -> None:
@@ -130,6 +130,23 @@ class Dask:
         # Without a reference here the cluster forgets the result.
         if promise.set_running_or_notify_cancel():
             give()
+
+    def _protect(self) -> None:
+        """Shield the workers from Ctrl-C; wait for it where they are of this process.
+
+        They import this package for it, as they would for the first chunk.
+        """
+        done = threading.Event()
+
+        async def shield() -> None:
+            try:
+                await self._client.run(_shield, self._here, on_error="ignore")
+            finally:
+                done.set()
+
+        self._client.loop.add_callback(shield)
+        if self._client.cluster is not None:
+            done.wait(SHIELDED)
 
     def _on_workers(self, function: Callable[..., None], *args: Any) -> None:
         """Have every worker process call something, some time soon."""
@@ -168,6 +185,8 @@ class Call:
     ----------
     function, args : callable, tuple
         The chunk.
+    token : str
+        Of the engine.
     here : tuple of str and int
         Machine and process group of the one who waits for it.
     """
@@ -176,10 +195,12 @@ class Call:
         self,
         function: Callable[..., Any],
         args: tuple[Any, ...],
+        token: str,
         here: tuple[str, int],
     ) -> None:
         self.function = function
         self.args = args
+        self.token = token
         self.here = here
 
     def __call__(self) -> Any:
@@ -189,7 +210,14 @@ class Call:
         # Workers that came after the job's begin, too.
         worker = distributed.get_worker()
         worker.loop.add_callback(_shield, self.here)
-        return self.function(*self.args)
+        if self.token in _stopped:
+            raise CancelledError("its job was interrupted")
+        thread = threading.get_ident()
+        _running[thread] = self.token
+        try:
+            return self.function(*self.args)
+        finally:
+            del _running[thread]
 
 
 def _shield(here: tuple[str, int]) -> None:
@@ -205,3 +233,15 @@ def _shield(here: tuple[str, int]) -> None:
         and signal.getsignal(signal.SIGINT) is not signal.SIG_DFL
     ):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _stop(token: str) -> None:
+    """End what this process has in hand for one engine, and begin no more of it."""
+    _stopped.append(token)
+    for thread, its in list(_running.items()):
+        if its == token:
+            work.stop(thread)
+
+
+_running: dict[int, str] = {}  # threads, and for which engine
+_stopped: deque[str] = deque(maxlen=64)
