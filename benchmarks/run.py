@@ -44,6 +44,7 @@ TELLING = {
     "recording": ("recorded",),
     "workers": ("workers",),
     "maps": ("one task", "1 ms, a viewer"),
+    "clusters": ("dask",),
     "imports": ("import",),
     "bars": ("track of", "tqdm of a list", "update(1)", "slow ones", "over the bare"),
 }
@@ -63,6 +64,7 @@ BENCHMARKS = {
     "recording": "A run that is recorded",
     "workers": "Workers that report",
     "maps": "A function mapped over many items",
+    "clusters": "A job on a cluster",
     "imports": "The first import",
     "bars": "A bar in the loop",
 }

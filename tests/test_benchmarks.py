@@ -12,6 +12,7 @@ from .helpers import AMPLE
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 EXPECTED = {
     "bars",
+    "clusters",
     "frames",
     "hotpath",
     "imports",
