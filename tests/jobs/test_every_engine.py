@@ -23,7 +23,9 @@ import loky
 import mpire
 import pytest
 
-from ..helpers import AMPLE, ROOT
+from async_plot import Client, Server
+
+from ..helpers import AMPLE, ROOT, eventually
 from .cases import CASES
 from .every import _as_in_a_script  # noqa: F401 - a fixture
 
@@ -94,3 +96,29 @@ def answers(
 def test_case_on_a_cluster(answers: dict[str, str], case: str) -> None:
     """Workers of dask, and ranks of MPI; each in processes of their own."""
     assert not answers[case], answers[case]
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "pool",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in LOCAL
+            if name != "pool"
+        ),
+    ],
+)
+def test_a_million_tasks(pools: dict[str, Any], engine: str) -> None:
+    """Every one is counted, once; and a viewer is told the same."""
+    count, told = 10**6, []
+    with Server(view=None) as server:
+        viewer = Client(server.connection_file)
+        listener = threading.Thread(target=lambda: told.extend(viewer.progress()))
+        listener.start()
+        eventually(lambda: server.viewers)
+        results = server.map(abs, range(count), executor=pools[engine])
+        assert sum(results) == count * (count - 1) // 2
+    listener.join(AMPLE)
+    assert results.progress.done == results.insights.done == count
+    assert (told[-1].done, told[-1].total, told[-1].state) == (count, count, "finished")
