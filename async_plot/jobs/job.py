@@ -307,8 +307,10 @@ class Job:
             yield []
             self.asked = True
             while (batch := self._batch()) is not None:
+                if self._is_all:
+                    self._end("finished")  # maybe nobody asks whether there is more
                 yield batch
-                if self._over:
+                if self._over and self._over != "finished":
                     raise CancelledError(f"the job was {self._over}")
             if self._error is not None:
                 error, self._error = self._error, None
@@ -344,6 +346,12 @@ class Job:
             if self._error is not None or not (self._flying or self._arrivals()):
                 return None
             self._wait()
+
+    @property
+    def _is_all(self) -> bool:
+        """Whether every result has been given."""
+        waiting = self._flying or self._ready or self._back or self._arrivals()
+        return self._exhausted and not (waiting or self._error or self._stopping)
 
     def _arrivals(self) -> bool:
         return not self._arrived.empty()

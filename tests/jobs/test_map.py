@@ -121,6 +121,14 @@ def test_a_loop_that_is_left_ends_the_job(map_: Map) -> None:
     eventually(lambda: job.state == "stopped")
 
 
+def test_a_job_is_finished_with_its_last_result(map_: Map) -> None:
+    """Though nobody asks for more: `zip` does not, after its first argument's end."""
+    results = map_(str, range(40))
+    assert [b for _, b in zip(range(40), results)] == [str(x) for x in range(40)]
+    assert results._job.state == "finished"
+    assert list(results) == []
+
+
 def test_a_loop_that_is_left_and_taken_up_again(map_: Map) -> None:
     """An iterator that is still held goes on where it was."""
     results = map_(abs, range(300))
