@@ -68,34 +68,27 @@ def test_case(pools: dict[str, Any], engine: str, case: Callable[[Any], None]) -
     case(pools[engine])
 
 
-@pytest.fixture(scope="module", params=["dask", "mpi"])
-def answers(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    """What came of each case on a cluster: nothing, or a traceback."""
-    directory = tmp_path_factory.mktemp(request.param)
-    file = directory / "answers.json"
+@pytest.mark.parametrize("cluster", ["dask", "mpi"])
+def test_cases_on_a_cluster(cluster: str, tmp_path: Path) -> None:
+    """Workers of dask, and ranks of MPI; each in processes of their own."""
+    file = tmp_path / "answers.json"
     python = [sys.executable]
-    if request.param == "mpi":
+    if cluster == "mpi":
         python = ["mpiexec", "-n", "3", sys.executable, "-m", "mpi4py.futures"]
     cases = Path(__file__).with_name("cases.py")
     done = subprocess.run(
-        [*python, str(cases), request.param, str(file)],
+        [*python, str(cases), cluster, str(file)],
         env={**os.environ, **MPI, "PYTHONPATH": str(ROOT), "ASYNC_PLOT": "off"},
-        cwd=directory,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=2 * AMPLE,
     )
     assert done.returncode == 0 and file.exists(), done.stdout + done.stderr
     said: dict[str, str] = json.loads(file.read_text())
-    return said
-
-
-@pytest.mark.parametrize("case", list(CASES))
-def test_case_on_a_cluster(answers: dict[str, str], case: str) -> None:
-    """Workers of dask, and ranks of MPI; each in processes of their own."""
-    assert not answers[case], answers[case]
+    assert list(said) == list(CASES)
+    failed = [f"{name}:\n{trace}" for name, trace in said.items() if trace]
+    assert not failed, "\n".join(failed)
 
 
 @pytest.mark.parametrize(
