@@ -177,8 +177,13 @@ class Job:
         self.bar.counted = weakref.WeakMethod(self.counted)
         self.bar.job = self.bar.key
         self.crew = Crew(self.bar.key, self.started)
-        self._order = self._ordered_once()
-        self._packed_order = b"" if self._near else parcels.packed(self._order)
+        try:
+            self._order = self._ordered_once()
+            self._packed_order = b"" if self._near else parcels.packed(self._order)
+        except BaseException:  # the function cannot be pickled: nothing begins
+            self.crew.end(time.time())
+            self.bar.close("failed")
+            raise
         self._memory = deaths.Memory()
         desk.follow(self.bar.key, self.hear)
 

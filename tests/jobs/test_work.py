@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from async_plot.jobs import parcels, work
+from async_plot.jobs.desk import desk
 from async_plot.jobs.parcels import Order, Parcel
 from async_plot.wire import pickles
 
@@ -25,6 +26,8 @@ def _nothing_stays() -> Iterator[None]:
     handler = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, handler)
+    if hasattr(work._local, "seat"):
+        desk.remove(work._local.seat)
     work._local.__dict__.clear()
     work._functions.clear()
     work._refused.clear()
