@@ -45,6 +45,7 @@ HELD = 200  # records and points of a worker that wait until it has a number
 NAMES = 1000  # scalars of all workers together
 FLOOD = 100  # failures of a job that are told at once; then only so many
 TRICKLE = 2  # at each look
+COUNTED = 1000  # jobs whose failures are
 
 # How bars that still run have ended, by how the run has.
 _STATES = {
@@ -240,7 +241,9 @@ class Ledger:
         self.signs += self._standing.advances(message)
         self._standing.take(message)
         if isinstance(message, Failure):
-            told = self._told[message.job] = self._told.get(message.job, 0) + 1
+            told = self._told[message.job] = self._told.pop(message.job, 0) + 1
+            if len(self._told) > COUNTED:
+                self._told.pop(next(iter(self._told)))
             if told > FLOOD:  # the newest one of each job
                 self._trickle[message.job] = message
                 return
@@ -337,7 +340,7 @@ class Ledger:
         """End the bars of workers that did not come back."""
         if not self._cut:
             return
-        late = [bar for bar, since in self._cut.items() if now - since > GRACE]
+        late = {bar for bar, since in self._cut.items() if now - since > GRACE}
         for bar in self._standing.running():
             if bar.bar in late:
                 self._take(replace(bar, state="stopped"))

@@ -266,3 +266,14 @@ def test_what_still_goes_on_ends_as_the_run_does(
     assert [m.state for m in last if isinstance(m, Worker)][-1] == "ended"
     told = {m.state for m in run.ledger.tail() if isinstance(m, (Progress, Worker))}
     assert told == {shown, "ended"}
+
+
+def test_failures_are_counted_of_so_many_jobs(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker may name as many as it likes."""
+    monkeypatch.setattr(module, "COUNTED", 3)
+    run.ledger.join(1)
+    for number in range(20):
+        run.hear(1, failure(job=f"w.{number}"))
+    assert len(run.ledger._told) == 3
