@@ -99,6 +99,7 @@ class Reception:
         self._selector: selectors.BaseSelector  # made by `open`
         self._others: selectors.BaseSelector  # of the workers; made by `open`
         self._numbers = itertools.count(1)
+        self._attended = 0  # number of the last worker that there was time for
         self._most = MAX_WORKERS
 
     # -- waiting ---------------------------------------------------------------
@@ -141,12 +142,17 @@ class Reception:
         if not self.workers:
             return
         deadline = now + READING
-        for key, mask in self._others.select(0):
+        ready = [(key.data, mask) for key, mask in self._others.select(0)]
+        # From where it was broken off: the kernel tells them in the same order again.
+        ready.sort(key=lambda each: (each[0].number <= self._attended, each[0].number))
+        self._attended = 0
+        for peer, mask in ready:
             if mask & selectors.EVENT_READ:
-                self._read(key.data, now)
-            if mask & selectors.EVENT_WRITE:
-                self.flush(key.data, now)
-            if time.monotonic() > deadline:  # the kernel begins with the next one
+                self._read(peer, now)
+            if mask & selectors.EVENT_WRITE and self._is_here(peer):
+                self.flush(peer, now)
+            if time.monotonic() > deadline:
+                self._attended = peer.number
                 break
 
     def proven(self) -> list[Peer]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +13,7 @@ import pytest
 from async_plot import Client, Server
 from async_plot.errors import AuthenticationError
 from async_plot.jobs import hearsay, ledger
+from async_plot.net import reception
 from async_plot.wire import framing, handshake
 from async_plot.wire.connection import Connection, Phase
 from async_plot.wire.handshake import Dialling
@@ -134,6 +137,34 @@ def test_a_flood_delays_nobody() -> None:
         running = [m for m in jobs_of(calculation) if isinstance(m, Progress)]
         assert len(running) <= ledger.BARS
         assert memory() - before < 200 << 20
+
+
+def test_a_flood_starves_no_other_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is time for one at each look, it is the next one's turn."""
+    monkeypatch.setattr(reception, "READING", -1.0)
+    flood = 2000 * b"".join(framing.encode(bar(bar="a.1")))
+    with Calculation() as calculation:
+        with (
+            Intruder(calculation, Role.WORKER) as one,
+            Intruder(calculation, Role.WORKER) as other,
+        ):
+            over = threading.Event()
+
+            def flow() -> None:
+                with contextlib.suppress(OSError):
+                    while not over.is_set():
+                        one.sock.sendall(flood)
+
+            thread = threading.Thread(target=flow, name="flood")
+            thread.start()
+            try:
+                eventually(lambda: jobs_of(calculation))
+                other.tell(bar(bar="b.1"))
+                eventually(lambda: len(jobs_of(calculation)) == 2)
+            finally:
+                over.set()
+                one.sock.shutdown(socket.SHUT_RDWR)
+                thread.join(AMPLE)
 
 
 def test_texts_are_cut_before_anybody_keeps_them() -> None:
