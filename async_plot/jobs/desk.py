@@ -7,11 +7,13 @@ worker the reporter, where neither is there the one that writes lines. Knows no 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -25,6 +27,8 @@ __all__ = ["Desk", "Entry", "Reader", "Seat", "Source", "desk"]
 
 KEPT = 10_000  # messages that wait for a reader
 OPEN = 10_000  # sources that go on; more are not told of
+
+debug = logging.getLogger("async_plot.wire")
 
 
 class Source(Protocol):
@@ -114,9 +118,13 @@ class Reader:
 
     def wake(self) -> None:
         """Say that there is something to look at."""
-        if not self._woken:
-            self._woken = True
-            self._wake()
+        try:
+            if not self._woken:
+                self._woken = True
+                self._wake()
+        except BaseException:  # Ctrl-C: nobody would be woken any more
+            self._woken = False
+            raise
 
     def add(self, entry: Entry) -> None:
         """Poll this from now on; it belongs to that worker and job, if it has none."""
@@ -168,14 +176,12 @@ class Reader:
         ended = [entry.source for entry in entries if entry.source.ended]
         while self._said:
             messages.append(self._said.popleft())
-        for source, worker, job, _ in entries:
-            mark, told = source.mark(), self._marks.get(source.key, self)
-            if told != mark:
-                self._marks[source.key] = mark
-                message = source.look(now)
-                if told is self and source in ended and _is_fleeting(message):
-                    continue
-                messages.append(_seated(message, worker, job))
+        for entry in entries:
+            try:
+                messages += self._new_of(entry, now, ended)
+            except Exception:  # of a subclass of the user's, say: it is told no more
+                debug.debug("a source cannot be looked at", exc_info=True)
+                ended.append(entry.source)
         for source in ended:
             self._sources.pop(source.key, None)
             self._marks.pop(source.key, None)
@@ -186,6 +192,20 @@ class Reader:
         self._marks.clear()
 
     # -- private ---------------------------------------------------------------
+
+    def _new_of(
+        self, entry: Entry, now: float, ended: Sequence[Source]
+    ) -> list[Message]:
+        """State of one source, if it is new."""
+        source, worker, job, _ = entry
+        mark, told = source.mark(), self._marks.get(source.key, self)
+        if told == mark:
+            return []
+        self._marks[source.key] = mark
+        message = source.look(now)
+        if told is self and source in ended and _is_fleeting(message):
+            return []
+        return [_seated(message, worker, job)]
 
     def _is_of_another(self, run: str) -> bool:
         return bool(run and self.run and run != self.run)
@@ -244,13 +264,13 @@ class Desk:
         seat = self.seat
         entry = Entry(source, seat.worker, seat.job, seat.run)
         self._open[source.key] = entry
-        for reader in self.readers:
+        for reader in list(self.readers):
             reader.add(entry)
 
     def remove(self, source: Source) -> None:
         """Hold something no longer; readers that have not told its end still will."""
         self._open.pop(source.key, None)
-        for reader in self.readers:
+        for reader in list(self.readers):
             reader.wake()
 
     def say(self, message: Message) -> None:
@@ -258,7 +278,7 @@ class Desk:
         assert message.lane is Lane.KEPT
         seat = self.seat
         message = _seated(message, seat.worker, seat.job)
-        for reader in self.readers:
+        for reader in list(self.readers):  # one may leave meanwhile
             reader.say(message, seat.run)
 
     # -- who tells of it -------------------------------------------------------
@@ -271,14 +291,18 @@ class Desk:
     ) -> Reader:
         """Add a reader, who is told of everything that goes on; see `Reader`."""
         reader = Reader(wake, reporter, run)
+        self.admit(reader)
+        return reader
+
+    def admit(self, reader: Reader) -> None:
+        """Tell a reader everything that goes on, from now on."""
         self.readers.append(reader)  # first: else what begins now might be missed
         for entry in list(self._open.values()):
             reader.add(entry)
-        return reader
 
     def leave(self, reader: Reader) -> None:
         """Tell this reader nothing any more."""
-        if reader in self.readers:
+        with contextlib.suppress(ValueError):  # it has left
             self.readers.remove(reader)
 
     # -- workers ---------------------------------------------------------------
@@ -289,7 +313,7 @@ class Desk:
         In a worker, it is what reports to the run that the thread works for.
         """
         found = None
-        for reader in self.readers:
+        for reader in list(self.readers):
             reporter = reader.reporter()
             if reporter is not None:
                 found = reporter

@@ -26,7 +26,7 @@ from ..wire.connection import Connection
 from ..wire.framing import describe
 from ..wire.handshake import Dialling
 from ..wire.messages import Goodbye, Log, Message, Pace, Right, Role
-from .desk import desk
+from .desk import Reader, desk
 from .hearsay import bound
 
 __all__ = ["PACE", "Reporter"]
@@ -105,8 +105,7 @@ class _Line(threading.Thread):
         self._connection: Connection | None = None
         self._pace = PACE
         self._bell: Wakeup  # made by `run`: an interrupt does not come there
-        # Now: what is said before the thread runs must be told, too.
-        self._reader = desk.reader(self._ring, lambda: reporter, way.run)
+        self._reader = Reader(self._ring, lambda: reporter, way.run)
 
     # -- any thread ------------------------------------------------------------
 
@@ -114,6 +113,12 @@ class _Line(threading.Thread):
     def serves(self) -> bool:
         """Whether it has been started, and has not ended."""
         return self.ident is not None and not self.over
+
+    def begin(self) -> None:
+        """Read the desk, and start."""
+        # Now: what is said before the thread runs must be told, too.
+        desk.admit(self._reader)
+        self.start()
 
     def leave(self) -> None:
         """Have it say what is left to say, and end."""
@@ -157,7 +162,8 @@ class _Line(threading.Thread):
     def _serve(self) -> None:
         pause = RETRY[0]
         number = 0
-        while self._places and not self._leaving:
+        # Once in any case: it may be told to leave before it has begun.
+        while self._places and not (self._leaving and number):
             place = self._places[number % len(self._places)]
             number += 1
             try:
@@ -301,7 +307,12 @@ def _open(way: Way, reporter: Reporter) -> None:
                 del _lines[gone]
         _register()
         line = _lines[way] = _Line(way, reporter)
-        line.start()
+        try:
+            line.begin()
+        except BaseException:
+            if not line.serves:  # else it was Ctrl-C that came too late
+                line.close()
+            raise
 
 
 def farewell() -> None:

@@ -71,6 +71,7 @@ def test_bars_of_a_killed_worker_stop(monkeypatch: pytest.MonkeyPatch) -> None:
         ours, theirs = context.Pipe()
         process = context.Process(target=works, args=(desk.reporter(), theirs))
         process.start()
+        assert ours.poll(AMPLE)
         key = ours.recv()
         eventually(lambda: states(messages, key))
         process.kill()
@@ -184,5 +185,7 @@ def test_an_interrupt_at_any_bytecode_of_begin_is_survived(
         reporters.farewell()
         eventually(lambda: not any(e.serves for e in reporters._lines.values()))
         reporters._lines.clear()
+        assert len(desk.readers) == 1, "a reader that nobody runs stays behind"
+        desk.seat.run = ""  # this thread works for nobody any more
         workers = server._session.publisher.reception.workers
         eventually(lambda: not workers)

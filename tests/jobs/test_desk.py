@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Hashable
 
 import pytest
 
@@ -11,6 +12,7 @@ from async_plot.jobs import desk as module
 from async_plot.jobs.desk import Desk
 from async_plot.wire.messages import Log, Message, Progress, Worker
 
+from ..faults.test_interrupts import interrupt_at
 from .support import Tally, failure, worker
 
 
@@ -147,3 +149,51 @@ def test_a_forked_child_begins_anew() -> None:
     tally.close()
     desk.leave(reader)
     assert desk.readers == []
+
+
+class Broken(Tally):
+    """A source of the user's own making."""
+
+    def mark(self) -> Hashable:
+        raise RuntimeError("of a subclass")
+
+
+def test_a_source_that_raises_is_told_no_more() -> None:
+    """Its reader lives, and the others are told."""
+    desk = Desk()
+    reader = desk.reader(lambda: None)
+    broken, tally = Broken(desk), Tally(desk)
+    assert done(reader.news(0.0)) == [(0.0, "running")]
+    tally.close()
+    assert done(reader.news(0.1)) == [(0.0, "finished")]
+    assert not reader.busy
+    broken.close()
+
+
+def test_a_reader_may_leave_while_something_is_said() -> None:
+    """The others miss nothing of it; a second time does nothing."""
+    desk = Desk()
+
+    def leave() -> None:
+        desk.leave(first)
+        desk.leave(first)
+
+    first = desk.reader(leave)
+    second = desk.reader(lambda: None)
+    desk.say(failure())
+    assert len(second.news(0.0)) == 1
+
+
+def test_an_interrupt_at_any_bytecode_leaves_no_reader_asleep() -> None:
+    """Whatever is said next wakes it."""
+    step = 0
+    while True:
+        desk, rings = Desk(), []
+        desk.reader(lambda: rings.append(1))  # noqa: B023 - at once
+        hit = interrupt_at(step, lambda: desk.say(failure()))  # noqa: B023 - at once
+        desk.say(failure())
+        assert rings, f"nobody was woken after an interrupt at bytecode {step}"
+        if not hit:
+            break
+        step += 1
+    assert step > 10

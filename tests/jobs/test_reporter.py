@@ -115,6 +115,39 @@ def test_what_goes_on_in_a_worker_is_told(site: Site) -> None:
         eventually(lambda: workers(server) == {})
 
 
+def test_what_ends_at_once_says_its_last_words(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends before the thread that reports has come to anything."""
+    serve = module._Line._serve
+
+    def late(line: module._Line) -> None:
+        line.leave()
+        serve(line)
+
+    monkeypatch.setattr(module._Line, "_serve", late)
+    with Server(view=None) as server, Told(server) as told:
+        tally = Tally(site.desk)
+        reporter_of(server).begin()
+        told.until(lambda: told.bars(tally.key))
+        tally.close()
+
+
+def test_one_that_cannot_begin_reads_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes in its start: the desk has no reader that nobody looks at."""
+
+    def start(line: module._Line) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module._Line, "start", start)
+    with Server(view=None) as server:
+        with pytest.raises(KeyboardInterrupt):
+            reporter_of(server).begin()
+        assert site.desk.readers == []
+
+
 def test_it_travels_as_a_pickle(site: Site) -> None:
     """And shows its key to nobody on the way."""
     with Server(view=None) as server, Told(server) as told:
@@ -178,10 +211,11 @@ def test_threads_of_the_calculation_need_none() -> None:
 
 def test_nobody_reports_to_a_run_that_has_ended() -> None:
     """Nor to one that has not begun."""
-    assert the_desk.reporter() is None
+    eventually(lambda: the_desk.reporter() is None)
     with Server(view=None):
         assert the_desk.reporter() is not None
-    assert the_desk.reporter() is None
+    # Not at once: an exit waits no longer than it may.
+    eventually(lambda: the_desk.reporter() is None)
 
 
 def test_a_broken_connection_is_made_again(site: Site) -> None:
@@ -271,6 +305,7 @@ def test_a_calculation_that_stands_still_holds_nothing_up(
         before = time.monotonic()
         module.farewell()
         assert time.monotonic() - before < 10
+        frozen.settimeout(AMPLE)
         frozen.accept()[0].close()
 
 
@@ -290,6 +325,7 @@ def test_a_process_that_ends_says_its_last_words(method: str) -> None:
         ours, theirs = context.Pipe()
         process = context.Process(target=_perform, args=(reporter_of(server), theirs))
         process.start()
+        assert ours.poll(AMPLE)
         key = ours.recv()
         process.join(AMPLE)
         assert process.exitcode == 0
