@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from ..helpers import AMPLE, processes, start_script
+from ..helpers import AMPLE, eventually, processes, start_script
 from .test_every_engine import MPI
 
 SCRIPT = """
@@ -83,7 +83,7 @@ def test_one_is_enough(pool: str, method: str, place: str) -> None:
     assert err.count("Traceback") == 1, err
     assert err.splitlines()[-1] == "KeyboardInterrupt"
     assert out == ""
-    assert not processes()
+    eventually(lambda: not processes())
 
 
 CLUSTER = """
@@ -121,7 +121,7 @@ def test_a_cluster_lives_on() -> None:
     assert script.returncode == 0, err
     assert "Traceback" not in err, err
     assert out == "caught\n[1, 2] finished\nTrue\n"
-    assert not processes()
+    eventually(lambda: not processes())
 
 
 RANKS = """
@@ -149,4 +149,4 @@ def test_mpiexec_ends_all_ranks() -> None:
         os.killpg(script.pid, signal.SIGINT)
         script.communicate(timeout=AMPLE)
     assert script.returncode != 0
-    assert not processes()
+    eventually(lambda: not processes())
