@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from ..helpers import AMPLE, processes, start_script
+from ..helpers import AMPLE, eventually, processes, start_script
 
 # What is interrupted: nothing of it ends by itself.
 SCRIPT = """
@@ -93,7 +93,7 @@ def test_one_is_enough(pool: str, place: str, group: bool) -> None:
     assert err.splitlines()[0].startswith("Traceback")
     assert err.splitlines()[-1] == "KeyboardInterrupt"
     assert out == ""
-    assert not processes()
+    eventually(lambda: not processes())
 
 
 def _interrupt(script: subprocess.Popen[str], *, group: bool) -> None:
