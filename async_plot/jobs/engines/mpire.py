@@ -11,7 +11,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from functools import partial
 from multiprocessing import connection
@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import work
 from .base import Kind
-from .local import PATIENCE, LocalPool
+from .local import PATIENCE, LocalPool, Seen
 
 __all__ = ["Mpire"]
 
@@ -77,6 +77,19 @@ class Mpire(LocalPool):
         """How many chunks it can perform at the same time."""
         number: int = self._pool.pool_params.n_jobs
         return number
+
+    def processes(self) -> Sequence[Seen]:
+        """Every worker process that was ever seen, the ended ones, too."""
+        error = None if self._ended else self._broken()
+        if error is not None:
+            with self._lock:
+                left = list(self._handed)
+                self._handed.clear()
+            if left:
+                # The thread of the pool that tells them may die of a result that comes
+                # at the same time. Whoever asks here may hold what their ends wait for.
+                threading.Thread(target=_fail, args=(left, error), daemon=True).start()
+        return super().processes()
 
     def _hand(
         self,
@@ -138,6 +151,11 @@ class Mpire(LocalPool):
         if lock is not None:
             lock.acquire(timeout=0.1)
             lock.release()
+
+
+def _fail(promises: list[Future[Any]], error: BaseException) -> None:
+    for promise in promises:
+        promise.set_exception(error)
 
 
 def _left(sentinels: set[int], seconds: float) -> set[int]:
