@@ -19,8 +19,9 @@ from .local import LocalPool, Seen
 __all__ = ["Pool"]
 
 # Seconds for which a lock must be held while what it guards lies there, before its
-# holder counts as dead. A living one takes it within microseconds.
-JAMMED = 0.5
+# holder counts as dead. A living one takes it within microseconds; on a machine that
+# stands still, when it goes on. To free the lock of a living one would mix up tasks.
+JAMMED = 10.0
 
 
 class Pool(LocalPool):

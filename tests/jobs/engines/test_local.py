@@ -185,6 +185,7 @@ def test_an_interrupt_before_anything(make: Maker) -> None:
         engine.interrupt()
 
 
+@pytest.mark.slow
 def test_an_idle_worker_that_dies_jams_no_pool() -> None:
     """The one that waited for the next task, and kept all others from it."""
     with pooled() as (pool, engine):
