@@ -380,8 +380,9 @@ class Server(Feed):
         -------
         Results
             An iterator, with ``progress``, ``failures`` and ``insights``. Leaving it
-            before its end ends the job; one that is never asked for a result is
-            finished when the server is closed.
+            before its end ends the job. One that is never asked for a result is
+            finished when the server is closed, and its results are not kept; one over
+            an endless iterable of `itertools` is stopped then.
 
         Raises
         ------

@@ -124,6 +124,7 @@ class Job:
         ordered: bool,
         errors: str,
         desc: str,
+        endless: bool = False,
         owner: object = None,
         on_end: Callable[[BaseException | None], object] | None = None,
     ) -> None:
@@ -132,6 +133,8 @@ class Job:
         self.failed = 0
         self.owner = owner  # finishes it, if nobody ever asks for a result
         self.asked = False  # for a result
+        self._unkept = False  # results were thrown away, since nobody asked
+        self._endless = endless
         self._function = function
         self._star = len(iterables) > 1
         self._source: Iterator[Any] = (
@@ -311,6 +314,11 @@ class Job:
         try:
             yield []
             self.asked = True
+            if self._unkept and self._error is None:
+                raise CancelledError(
+                    "nobody asked for the results before the server was closed: all "
+                    "tasks were performed then, and what they gave was not kept"
+                )
             while (batch := self._batch()) is not None:
                 if self._is_all:
                     self._end("finished")  # maybe nobody asks whether there is more
@@ -333,7 +341,7 @@ class Job:
         """Have all of it done, without its results."""
         with contextlib.suppress(Exception):
             while self._batch() is not None:
-                pass
+                self._unkept = True
         self._end("failed" if self._error is not None else "finished")
 
     def _batch(self) -> list[Any] | None:
@@ -842,11 +850,16 @@ class Job:
         """Its run ends, or the interpreter does."""
         if isinstance(error, KeyboardInterrupt):
             self._interrupt()
-        elif error is None and self.owner is not None and not self.asked:
+        elif error is None and self._unasked and not self._endless:
             self.finish()
         else:
             self._end("stopped")
             self._close("stopped")
+
+    @property
+    def _unasked(self) -> bool:
+        """Whether its owner finishes it, since nobody wants its results."""
+        return self.owner is not None and not self.asked
 
     def _drop(self, after: int = -1) -> None:
         """Let nothing begin that has not, of the tasks after that one."""
@@ -860,7 +873,7 @@ class Job:
 
     def _give_up(self) -> None:
         """Nobody wants the results any more."""
-        if self.asked or self.owner is None:
+        if not self._unasked:
             self._end("stopped")
 
     def _break_off(self, error: BaseException) -> None:

@@ -131,6 +131,7 @@ def begin(
         ordered=ordered,
         errors=errors,
         desc=desc or _name(function),
+        endless=total is None and all(isinstance(i, _ENDLESS) for i in iterables),
         owner=owner,
         on_end=on_end,
     )

@@ -6,7 +6,7 @@ import itertools
 import operator
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor
 from functools import partial
 from typing import Any
 
@@ -224,6 +224,15 @@ def test_a_servers_job(map_: Map, executor: Any) -> None:
         assert list(done) == list(range(100))
     assert left.state == "finished"
     assert left.progress.done == 1000
+    with pytest.raises(CancelledError, match="was not kept"):
+        list(left)  # and not an empty list
+
+
+def test_a_servers_job_without_an_end(map_: Map, executor: Any) -> None:
+    """Nobody would ever finish it: it is stopped when the server is closed."""
+    with async_plot.Server(view=None) as server:
+        left = server.map(max, itertools.count(), itertools.repeat(0), executor=executor)
+    assert left.state == "stopped"
 
 
 def test_without_a_server_there_is_one_for_as_long_as_it_lasts(
