@@ -169,7 +169,8 @@ class Lines:
             return
         with self._lock:
             self._rows[handle.key] = _Row(handle, self._clock())
-            if self._thread is None:
+            # One that is there may never have been started: Ctrl-C came just then.
+            if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(
                     target=self._run, name="async_plot lines", daemon=True
                 )

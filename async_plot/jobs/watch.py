@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import sys
 import threading
 from typing import Any, Protocol
@@ -26,13 +27,17 @@ class Watched(Protocol):
     def leave(self, error: BaseException | None) -> None:
         """Its run or the interpreter ends, with this exception; raises nothing."""
 
+    def forked(self) -> None:
+        """Do nothing any more: it goes on in the parent of this process."""
+
 
 def add(job: Watched) -> None:
     """Look after a job from now on."""
     global _thread
     with _lock:
         _jobs[id(job)] = job
-        if _thread is None:
+        # One that is there may never have been started: Ctrl-C came just then.
+        if _thread is None or not _thread.is_alive():
             _thread = threading.Thread(
                 target=_run, name="async_plot watch", daemon=True
             )
@@ -58,7 +63,7 @@ def remove(job: Watched) -> None:
     with _lock:
         _jobs.pop(id(job), None)
         if not _jobs:
-            _wake.set()
+            _wake.put(None)
 
 
 def watched() -> list[Any]:
@@ -78,7 +83,8 @@ def interrupted(ident: int, *, but: BaseException | None = None) -> bool:
 # -- private -----------------------------------------------------------------------
 
 _lock = threading.Lock()
-_wake = threading.Event()
+# No `Event`: it may stay locked after an interrupt of who sets it.
+_wake: queue.SimpleQueue[None] = queue.SimpleQueue()
 _jobs: dict[int, Watched] = {}
 _thread: threading.Thread | None = None
 _listener: list[object] = [None]
@@ -87,9 +93,9 @@ _listener: list[object] = [None]
 def _run() -> None:
     global _thread
     while True:
-        _wake.wait(EVERY)
+        with contextlib.suppress(queue.Empty):
+            _wake.get(timeout=EVERY)
         with _lock:
-            _wake.clear()
             if not _jobs:
                 _thread = None
                 return
@@ -106,7 +112,9 @@ def _at_exit() -> None:
 
 def _forked() -> None:
     global _lock, _wake, _thread
-    _lock, _wake = threading.Lock(), threading.Event()
+    _lock, _wake = threading.Lock(), queue.SimpleQueue()
+    for job in list(_jobs.values()):
+        job.forked()
     _jobs.clear()
     _thread = None
 
