@@ -144,7 +144,9 @@ class Job:
         self._chunksize = chunksize
         self._ordered = ordered
         self._returns = errors == "return"
-        self._lock = threading.Lock()
+        # One that a thread may take twice: what gives up the results, and so ends the
+        # job, may be collected while that thread is in here.
+        self._lock = threading.RLock()
         self._arrived: queue.SimpleQueue[tuple[Chunk, Any]] = queue.SimpleQueue()
         self._flying: dict[int, Chunk] = {}
         self._seats: dict[int, Any] = {}  # of chunks in hand: a count, or the seat
@@ -186,6 +188,7 @@ class Job:
         except BaseException:  # the function cannot be pickled: nothing begins
             self.crew.end(time.time())
             self.bar.close("failed")
+            engine.release(abandoned=False)
             raise
         self._memory = deaths.Memory()
         desk.follow(self.bar.key, self.hear)
@@ -219,12 +222,14 @@ class Job:
     def hear(self, said: Worker) -> None:
         """Take over what a worker reports of the chunk in hand."""
         with self._lock:
-            if self._over or said.job != self.bar.key:
+            if self._over or said.job != self.bar.key or self._near:
                 return
-            if said.worker not in self.crew.members:
-                if len(self.crew.members) >= MOST_WORKERS:
-                    return
             chunk = self._flying.get(said.chunk)
+            if said.worker not in self.crew.members:
+                if chunk is None or len(self.crew.members) >= MOST_WORKERS:
+                    return  # nobody that works for us
+            if chunk is None and said.state == "working":
+                return  # that has come back meanwhile, and is counted
             if chunk is not None and said.state == "working":
                 self._seats[said.chunk] = max(0, min(said.counted, len(chunk.tasks)))
             self.crew.member(said.worker).hear(said)
@@ -330,6 +335,8 @@ class Job:
                 self._end("failed")
                 raise error
             self._end("finished")
+            if self._over != "finished":  # while it waited, by another thread
+                raise CancelledError(f"the job was {self._over}")
         except GeneratorExit:
             self._give_up()
             raise
@@ -339,9 +346,11 @@ class Job:
 
     def finish(self) -> None:
         """Have all of it done, without its results."""
-        with contextlib.suppress(Exception):
+        try:
             while self._batch() is not None:
                 self._unkept = True
+        except Exception as error:  # of the iterables, say
+            self._error = self._error or error
         self._end("failed" if self._error is not None else "finished")
 
     def _batch(self) -> list[Any] | None:
@@ -547,7 +556,6 @@ class Job:
         try:
             blob = pickles.dumps(self._function)
         except Exception as error:
-            self.bar.close("failed")
             raise TypeError(
                 f"function {failures.shown(self._function)} cannot be sent to worker "
                 f"processes: {error}; leave what cannot be pickled out of it, or use "
@@ -855,6 +863,14 @@ class Job:
         else:
             self._end("stopped")
             self._close("stopped")
+
+    def forked(self) -> None:
+        """Do nothing any more: it goes on in the parent, and so do its workers."""
+        self._lock = threading.RLock()  # maybe held by a thread that is not here
+        self._over, self._closed = self._over or "stopped", True
+        self._exhausted = True
+        for kept in (self._flying, self._seats, self._back, self._ready):
+            kept.clear()
 
     @property
     def _unasked(self) -> bool:

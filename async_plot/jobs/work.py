@@ -309,7 +309,7 @@ def _perform(
         step = min(least, _STEP)
         bound = now + step
         rows = enumerate(tasks, first)
-        while len(results) < len(tasks) and now <= end:
+        while len(results) < len(tasks) and now <= end and not seat.interrupted:
             # Here each instruction counts: they are all that a quick task costs more
             # than in a loop of one's own.
             for index, item in itertools.islice(rows, _BATCH):

@@ -28,6 +28,7 @@ from async_plot.wire.messages import (
     Right,
     Role,
     Scalars,
+    Worker,
 )
 
 from ..helpers import AMPLE, eventually
@@ -234,3 +235,5 @@ def test_lies_about_a_job_change_no_total() -> None:
         )
         assert shown.done == 10
         assert not [m for m in jobs_of(known) if isinstance(m, Failure)]
+        hired = [m.worker for m in jobs_of(known) if isinstance(m, Worker)]
+        assert hired and not [each for each in hired if each.startswith("a.")]

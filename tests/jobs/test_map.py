@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import operator
+import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor
+from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
 
 import async_plot
+from async_plot import Server
 from async_plot.jobs.map import Results
 
 from ..helpers import AMPLE, eventually
@@ -245,3 +247,85 @@ def test_without_a_server_there_is_one_for_as_long_as_it_lasts(
     assert server.running() is not None
     assert list(results) == list(range(100))
     assert server.running() is None
+
+
+# -- the end, wherever it comes ----------------------------------------------------
+
+
+def test_results_that_another_thread_ends_are_not_cut_short_in_silence() -> None:
+    """Whoever waits for the rest is told that there will be none."""
+    gate, told = threading.Event(), []
+    with ThreadPoolExecutor(1) as pool:
+        server = Server(view=None).start()
+        results = server.map(lambda _: gate.wait(AMPLE), range(2), executor=pool)
+
+        def ask() -> None:
+            try:
+                told.append(list(results))
+            except CancelledError as error:
+                told.append(str(error))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        eventually(lambda: results._job.asked)
+        server.close()
+        asking.join(AMPLE)
+        gate.set()
+    assert told == ["the job was stopped"]
+
+
+def test_a_job_whose_items_end_by_an_error_has_failed() -> None:
+    """Also if nobody ever asks for a result."""
+
+    def items() -> Iterator[int]:
+        yield from range(100)
+        raise OSError("the disk")
+
+    with ThreadPoolExecutor(1) as pool, Server(view=None) as server:
+        results = server.map(abs, items(), executor=pool, chunksize=1)
+    assert results.state == "failed"
+
+
+def test_results_may_be_collected_in_the_midst_of_their_job() -> None:
+    """By the collector, in a thread that just accounts for a chunk of that job."""
+    gate = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        held = [begin(lambda _: gate.wait(AMPLE), range(4), executor=pool)]
+        job = held[0]._job
+
+        def account() -> None:
+            with job._lock:
+                held.clear()
+
+        thread = threading.Thread(target=account, daemon=True)
+        thread.start()
+        thread.join(AMPLE)
+        assert not thread.is_alive()
+        gate.set()
+        eventually(lambda: job.state == "stopped")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+def test_a_forked_child_may_drop_the_results() -> None:
+    """Whatever its parent's threads hold just then; the job goes on in the parent."""
+    with ThreadPoolExecutor(1) as pool:
+        held = [begin(abs, range(1000), executor=pool)]
+        locked, gate = threading.Event(), threading.Event()
+
+        def account() -> None:
+            with held[0]._job._lock:
+                locked.set()
+                gate.wait(AMPLE)
+
+        thread = threading.Thread(target=account)
+        thread.start()
+        assert locked.wait(AMPLE)
+        child = os.fork()
+        if child == 0:
+            held.clear()
+            os._exit(7)
+        status = eventually(lambda: os.waitpid(child, os.WNOHANG)[1], what="its end")
+        gate.set()
+        thread.join(AMPLE)
+        assert os.waitstatus_to_exitcode(status) == 7
+        assert list(held[0]) == list(range(1000))

@@ -69,6 +69,20 @@ def test_what_takes_long_is_handed_back() -> None:
     assert parcels.opened(parcel.results) == ([1], {})
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.01])
+def test_a_task_that_swallows_the_interrupt_is_the_last(seconds: float) -> None:
+    """Whether it is quick or not; of the quick ones some more may be begun."""
+
+    def stubborn(number: int) -> int:
+        time.sleep(seconds)
+        work._local.seat.interrupted = True  # as if it had caught what came
+        return number
+
+    parcel = run(order(stubborn), list(range(1000)))
+    assert parcel.state == "interrupted"
+    assert parcel.performed <= (1 if seconds else work._BATCH)
+
+
 def test_the_slowest_tasks() -> None:
     """Five, longest first, and none that is quicker than what is known."""
     ticks = [0.0]
