@@ -233,7 +233,9 @@ def test_a_servers_job(map_: Map, executor: Any) -> None:
 def test_a_servers_job_without_an_end(map_: Map, executor: Any) -> None:
     """Nobody would ever finish it: it is stopped when the server is closed."""
     with async_plot.Server(view=None) as server:
-        left = server.map(max, itertools.count(), itertools.repeat(0), executor=executor)
+        left = server.map(
+            max, itertools.count(), itertools.repeat(0), executor=executor
+        )
     assert left.state == "stopped"
 
 
