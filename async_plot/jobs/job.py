@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import math
 import queue
 import signal
@@ -17,10 +16,9 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..errors import TaskError, WorkerDiedError
@@ -35,6 +33,7 @@ from .desk import desk
 from .engines.base import Engine, Kind, Process
 from .failures import Fault
 from .parcels import Order, Parcel
+from .supply import Chunk, Supply
 from .work import Seat, run_chunk
 
 __all__ = ["Job"]
@@ -42,43 +41,12 @@ __all__ = ["Job"]
 AHEAD = 3  # chunks in flight for each worker
 BEHIND = 16  # the same, with those whose results wait for an earlier one
 PATIENCE = 0.2  # seconds after which a chunk hands back what it has not begun
-AIM = 0.05  # seconds that a chunk is to take
-MOST = 8192  # tasks of a chunk
-BYTES = 8 << 20  # of a chunk's arguments, or of its results
 BLOB = 1 << 16  # bytes of a function that travel with each chunk
 MOST_WORKERS = 10_000  # that can report; whoever reports may lie
 _ON_ITS_WAY = 0.5  # seconds that Ctrl-C may come later here than to a worker
 _UNNOTICED = 0.5  # seconds that a pool may take to see that a worker has died
 _UNCLEAR = 3  # deaths that no task is known for, after which a job gives up
 KEPT_FAILURES = 100  # the first ones, and as many of the newest
-
-
-@dataclass(eq=False, slots=True)
-class Chunk:
-    """Some tasks in a row.
-
-    Attributes
-    ----------
-    number : int
-        Of this attempt to have them performed.
-    first : int
-        Index of the first task.
-    tasks : list
-        Their arguments.
-    promise : Promise or None
-        What the engine gave for it.
-    """
-
-    number: int
-    first: int
-    tasks: list[Any]
-    promise: Any = None
-
-    @property
-    def runs(self) -> bool:
-        """Whether it is waited for."""
-        promise = self.promise
-        return promise is not None and not promise.done()
 
 
 class _TaskBar(Bar):
@@ -137,11 +105,9 @@ class Job:
         self._endless = endless
         self._function = function
         self._star = len(iterables) > 1
-        self._source: Iterator[Any] = (
-            zip(*iterables) if self._star else iter(iterables[0])
-        )
-        self._total = total
         self._chunksize = chunksize
+        source = zip(*iterables) if self._star else iter(iterables[0])
+        self._supply = Supply(source, total, chunksize, eager=self._near)
         self._ordered = ordered
         self._returns = errors == "return"
         # One that a thread may take twice: what gives up the results, and so ends the
@@ -150,15 +116,9 @@ class Job:
         self._arrived: queue.SimpleQueue[tuple[Chunk, Any]] = queue.SimpleQueue()
         self._flying: dict[int, Chunk] = {}
         self._seats: dict[int, Any] = {}  # of chunks in hand: a count, or the seat
-        self._back: deque[Chunk] = deque()
         self._ready: dict[int, list[Any]] = {}
-        self._next = 0  # index of the next task to be begun
         self._given = 0  # index of the next result
-        self._numbers = itertools.count(1)
-        self._exhausted = False
         self._returned = 0  # tasks that have come back
-        self._mean = 0.0  # seconds of a task
-        self._weight = 0.0  # bytes of a task's arguments, or of its result
         self._error: BaseException | None = None  # to be raised after what came before
         self._over = ""
         self._caller = threading.get_ident()
@@ -268,8 +228,7 @@ class Job:
         if parcel.state == "done" or parcel.performed:
             member = self.crew.take(parcel)
             if parcel.worked and parcel.performed:
-                mean = parcel.worked / parcel.performed
-                self._mean = (self._mean + mean) / 2 if self._mean else mean
+                self._supply.time(parcel.worked / parcel.performed)
         for place, fault in parcel.faults.items():
             if parcel.state == "done" or place < parcel.performed:
                 self._fail(fault, chunk.first + place, member.name, member.number)
@@ -372,8 +331,8 @@ class Job:
     @property
     def _is_all(self) -> bool:
         """Whether every result has been given."""
-        waiting = self._flying or self._ready or self._back or self._arrivals()
-        return self._exhausted and not (waiting or self._error or self._stopping)
+        waiting = self._flying or self._ready or self._supply.back or self._arrivals()
+        return self._supply.exhausted and not (waiting or self._error or self._stopping)
 
     def _arrivals(self) -> bool:
         return not self._arrived.empty()
@@ -398,7 +357,7 @@ class Job:
         if not isinstance(parcel, Parcel):
             self._lose(chunk, parcel)
         elif parcel.state == "lacking":
-            self._send(_renumbered(chunk, next(self._numbers)), whole=True)
+            self._send(self._supply.again(chunk), whole=True)
         elif parcel.state == "unloadable":
             self._refuse(chunk, parcel.faults[0])
         elif parcel.state == "interrupted":
@@ -411,12 +370,12 @@ class Job:
         count = parcel.performed
         rest = chunk.tasks[count:]
         if rest:
-            self._back.append(Chunk(0, chunk.first + count, rest))
+            self._supply.back.append(Chunk(0, chunk.first + count, rest))
         results: Any = parcel.results
         faults = parcel.faults
         if isinstance(results, parcels.Shipment):
             if count:
-                self._weigh(results.size / count)
+                self._supply.weigh(results.size / count)
             results, refused = parcels.opened(results)
             for place, error in refused.items():
                 faults[place] = self._unopened(chunk, parcel, place, error)
@@ -455,8 +414,8 @@ class Job:
 
     def _stop(self, task: int, error: BaseException) -> None:
         """Let an error be raised, in its place in the order."""
-        self._exhausted = self._stopping = True
-        self._back = deque(chunk for chunk in self._back if chunk.first < task)
+        self._stopping = True
+        self._supply.stop(task)
         if not self._ordered:
             self._error = self._error or error
             self._drop()
@@ -477,61 +436,14 @@ class Job:
         workers = self.engine.workers
         while len(self._flying) < AHEAD * workers:
             waiting = len(self._flying) + len(self._ready)
-            if waiting >= BEHIND * workers and not self._back:
+            if waiting >= BEHIND * workers and not self._supply.back:
                 if self._flying or self._given in self._ready or not self._ordered:
                     return
-            chunk = self._chunk()
+            chunk = self._supply.chunk(workers)
+            self.bar.total = self._supply.total
             if chunk is None:
                 return
             self._send(chunk)
-
-    def _chunk(self) -> Chunk | None:
-        """The next chunk: what was handed back first."""
-        size = self._size()
-        if self._back:
-            back = self._back.popleft()
-            if len(back.tasks) > size:
-                rest = Chunk(0, back.first + size, back.tasks[size:])
-                self._back.appendleft(rest)
-                back.tasks = back.tasks[:size]
-            back.number = next(self._numbers)
-            return back
-        if self._exhausted:
-            return None
-        tasks = list(itertools.islice(self._source, size))
-        if len(tasks) < size:
-            self._exhausted = True
-            self.bar.total = self._next + len(tasks)
-        if not tasks:
-            return None
-        first, self._next = self._next, self._next + len(tasks)
-        return Chunk(next(self._numbers), first, tasks)
-
-    def _size(self) -> int:
-        """How many tasks the next chunk is to have."""
-        if self._chunksize is not None:
-            return self._chunksize
-        workers = self.engine.workers
-        most = MOST
-        if self._total is not None:
-            # Guided: the last chunks are small, so that all workers end together.
-            left = self._total - self._next + sum(len(b.tasks) for b in self._back)
-            most = min(most, max(1, left // (2 * workers)))
-        if self._weight:
-            most = min(most, max(1, int(BYTES / self._weight)))
-        if self._mean:
-            size = int(AIM / self._mean)
-        elif self._total is not None and (self._weight or self._near):
-            size = min(64, self._total // (24 * workers))
-        else:
-            size = 1
-        return max(1, min(size, most))
-
-    def _weigh(self, weight: float) -> None:
-        if weight > self._weight:
-            self._weight = weight
-        else:
-            self._weight += 0.1 * (weight - self._weight)
 
     @property
     def _near(self) -> bool:
@@ -586,7 +498,7 @@ class Job:
             except Exception:
                 self._send_what_can_be(chunk)
                 return
-            self._weigh(len(payload) / len(tasks))
+            self._supply.weigh(len(payload) / len(tasks))
         with self._lock:
             self._flying[chunk.number] = chunk
         try:
@@ -621,10 +533,10 @@ class Job:
                 index = chunk.first + place
                 rest = Chunk(0, index + 1, chunk.tasks[place + 1 :])
                 if rest.tasks:
-                    self._back.appendleft(rest)
+                    self._supply.back.appendleft(rest)
                 if place:
                     before = Chunk(0, chunk.first, chunk.tasks[:place])
-                    self._back.appendleft(before)
+                    self._supply.back.appendleft(before)
                 with self._lock:
                     self._returned += 1
                     told = self._fail(fault, index, "the calculation itself", 0)
@@ -737,11 +649,11 @@ class Job:
         again = self._returns and renew is not None and self._unclear <= _UNCLEAR
         if again and renew is not None:
             renew()
-        rest = [each for chunk in lost for each in self._around(chunk, killers)]
+        rest = [each for chunk in lost for each in chunk.without(killers)]
         for task in sorted(killers):
             self._resolve(task, killers[task])
         if again:
-            self._back.extendleft(reversed(rest))
+            self._supply.back.extendleft(reversed(rest))
         else:
             self._miss(rest, text, error)
 
@@ -757,23 +669,9 @@ class Job:
                 text = "; ".join(deaths.worded(each, self._memory) for each in dead)
                 self._miss([chunk], text, _Died())
                 return
-        self._back.extendleft(reversed(self._around(chunk, killers)))
+        self._supply.back.extendleft(reversed(chunk.without(killers)))
         for task in sorted(killers):
             self._resolve(task, killers[task])
-
-    @staticmethod
-    def _around(chunk: Chunk, killers: Collection[int]) -> list[Chunk]:
-        """Divide a chunk into what lies between the tasks that killed a worker."""
-        rest: list[Chunk] = []
-        first, tasks = chunk.first, chunk.tasks
-        for task in sorted(killers):
-            if 0 <= task - first < len(tasks):
-                if task > first:
-                    rest.append(Chunk(0, first, tasks[: task - first]))
-                first, tasks = task + 1, tasks[task + 1 - first :]
-        if tasks:
-            rest.append(Chunk(0, first, tasks))
-        return rest
 
     def _miss(self, chunks: list[Chunk], text: str, error: BaseException) -> None:
         """Fail what was lost with a pool, or cannot be performed any more."""
@@ -868,8 +766,8 @@ class Job:
         """Do nothing any more: it goes on in the parent, and so do its workers."""
         self._lock = threading.RLock()  # maybe held by a thread that is not here
         self._over, self._closed = self._over or "stopped", True
-        self._exhausted = True
-        for kept in (self._flying, self._seats, self._back, self._ready):
+        self._supply.clear()
+        for kept in (self._flying, self._seats, self._ready):
             kept.clear()
 
     @property
@@ -972,11 +870,6 @@ def _again(error: TaskError) -> TaskError:
     again = type(error)(*error.args)
     again.__cause__ = error.__cause__
     return again
-
-
-def _renumbered(chunk: Chunk, number: int) -> Chunk:
-    """Give the same chunk for another attempt."""
-    return Chunk(number, chunk.first, chunk.tasks)
 
 
 def _handles_interrupts() -> bool:
