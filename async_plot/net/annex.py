@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..wire.handshake import Key
 from ..wire.messages import Message, RunState
-from .chronicle import Chronicle
+
+if TYPE_CHECKING:  # it brings numpy, which a worker may not need
+    from .chronicle import Chronicle
 
 __all__ = ["Annex", "Nothing", "Way"]
 

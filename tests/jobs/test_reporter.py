@@ -374,3 +374,13 @@ print("left")
 def test_a_fork_of_a_worker_holds_no_connection(tmp_path: Any) -> None:
     """The calculation sees the worker's end, whatever goes on in its children."""
     assert run_script(_FORKS, str(tmp_path / "go")).stdout == "left\n"
+
+
+def test_a_worker_imports_nothing_heavy() -> None:
+    """Each one of a pool pays for it, with its time and its memory."""
+    code = """
+import sys
+import async_plot.jobs.reporter, async_plot.jobs.work
+print([n for n in ("numpy", "ssl", "asyncio", "matplotlib") if n in sys.modules])
+"""
+    assert run_script(code).stdout == "[]\n"
