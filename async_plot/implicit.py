@@ -68,10 +68,13 @@ def map(
         own.start()
 
     lines.asked += 1  # nobody may be looking at a server that nobody asked for
+    asked = [True]
 
     def end(error: BaseException | None) -> None:
         own.__exit__(type(error) if error else None, error, None)
-        lines.asked -= 1
+        if asked:  # once, though both the job and what made it may end it
+            asked.clear()
+            lines.asked -= 1
 
     try:
         return begin(function, iterables, on_end=end, **options)
