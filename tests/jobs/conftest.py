@@ -35,3 +35,7 @@ def _nothing_goes_on() -> Iterator[None]:
         left = [*(type(e.source).__name__ for e in desk._open.values()), *desk.readers]
         desk._begin()
         pytest.fail(f"left on the desk: {left}")
+    # What later tests begin would belong to that worker and run, and not be told.
+    seat = {name: value for name, value in vars(desk.seat).items() if value}
+    vars(desk.seat).clear()
+    assert not seat, "this thread was left in a seat"
