@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from ..net import files
 from ..wire import pickles
 from ..wire.messages import Worker
-from . import failures, parcels
+from . import failures, orphans, parcels
 from .desk import desk
 from .parcels import Order, Parcel
 
@@ -213,6 +213,7 @@ def run_chunk(
         return _parcel(seat, "interrupted", began)
     cell = [0] if order.marks is None else order.marks.cell()
     if order.marks is not None:
+        orphans.watch()  # marks are for processes that the calculation started
         # Before anything is loaded: that can end a process, too.
         cell[0] = first
         order.marks.begin(cell, order.job, number)

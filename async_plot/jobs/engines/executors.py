@@ -100,9 +100,13 @@ class Processes(Remote):
     def interrupt(self) -> None:
         """End its processes; it cannot be used any more."""
         processes = self.processes()
+        manager = getattr(self._executor, "_executor_manager_thread", None)
         with contextlib.suppress(Exception):
             self._executor.shutdown(wait=False, cancel_futures=True)
         end_processes(processes)
+        if manager is not None:
+            # The interpreter's exit would wake it by a pipe that it closes just then.
+            manager.join(_PATIENCE)
 
 
 @contextlib.contextmanager

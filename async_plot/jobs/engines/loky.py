@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import sys
 import threading
 from typing import Any
 
@@ -90,6 +91,12 @@ def own(workers: int | None, tasks: int | None) -> Own:
             "extra 'jobs' brings (pip install 'async_plot[jobs]'); or give a "
             "concurrent.futures.ProcessPoolExecutor as executor"
         ) from None
+    if sys.stdout is None or sys.stderr is None:
+        raise RuntimeError(
+            "processes of loky cannot start where stdout or stderr is closed; have it "
+            "go to a file or to /dev/null, or give a "
+            "concurrent.futures.ProcessPoolExecutor as executor"
+        )
     wanted = workers or loky.cpu_count()
     if workers is None and tasks is not None:
         wanted = max(1, min(wanted, tasks))

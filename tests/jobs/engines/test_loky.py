@@ -61,3 +61,10 @@ def test_without_loky(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "loky", None)
     with pytest.raises(ImportError, match=r"async_plot\[jobs\].*ProcessPoolExecutor"):
         begin(abs, [1])
+
+
+def test_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said at once; loky would fail with an AttributeError, or break."""
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(RuntimeError, match=r"stdout or stderr is closed.*/dev/null"):
+        begin(abs, [1])
