@@ -6,6 +6,7 @@ clock but the one that times each task. Knows no pool.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import math
@@ -176,7 +177,7 @@ class Seat:
         with self._stopping:
             self.performing = False
             if self.interrupted and self.ident is not None:
-                _raise_in(self.ident, None)
+                _take_back(self.ident)
 
 
 def run_chunk(
@@ -531,12 +532,29 @@ _POOLS = frozenset(
 )
 
 
-def _raise_in(ident: int, kind: type[BaseException] | None) -> None:
-    """Raise in another thread at its next bytecode; None takes that back."""
+class _TakenBack(BaseException):
+    """What is raised in the place of an interrupt that is not wanted any more."""
+
+
+def _raise_in(ident: int, kind: type[BaseException]) -> None:
+    """Raise in a thread at its next bytecode, in the place of what is on its way."""
     import ctypes
 
-    raised = None if kind is None else ctypes.py_object(kind)
+    raised = ctypes.py_object(kind)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), raised)
+
+
+def _take_back(ident: int) -> None:
+    """Let nothing be raised in this thread, which is that one, that is on its way.
+
+    With none in its place Python 3.11 would believe for ever that something is on its
+    way: each loop of the process is slower from then on, and a debugger never gets
+    past the first function that it traces.
+    """
+    with contextlib.suppress(_TakenBack):
+        _raise_in(ident, _TakenBack)
+        for _ in range(1000):  # it comes at the first
+            time.sleep(0)
 
 
 if hasattr(os, "register_at_fork"):

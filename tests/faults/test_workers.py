@@ -8,7 +8,6 @@ import pickle
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from async_plot.jobs import ledger
 from async_plot.jobs import reporter as reporters
 from async_plot.jobs.desk import desk
 from async_plot.jobs.reporter import Reporter
+from async_plot.net import runs
 from async_plot.wire.messages import Failure, Progress
 
 from ..helpers import AMPLE, eventually, run_script, start_script
@@ -148,15 +148,13 @@ def test_the_record_of_a_killed_run_tells_how_far_it_was() -> None:
         file = process.stdout.readline().strip()
         with Messages(file) as messages:
             eventually(lambda: messages.of(Failure))
-        record = Path(file)
-        eventually(
-            lambda: any(
-                b"bad" in each.read_bytes()
-                for each in record.parent.iterdir()
-                if each.is_file()
-            ),
-            what="a record with the failure",
-        )
+
+        def whole() -> bool:
+            kept = runs.read_record(runs.read(file))
+            counted = any(isinstance(m, Progress) and m.done == 4.0 for m in kept)
+            return counted and any(isinstance(m, Failure) for m in kept)
+
+        eventually(whole, what="a record with the bar and the failure")
         process.kill()
         process.wait(AMPLE)
     last = list(Client(file).progress())[-1]

@@ -18,7 +18,7 @@ from async_plot.jobs.desk import desk
 from async_plot.jobs.parcels import Order, Parcel
 from async_plot.wire import pickles
 
-from ..helpers import eventually
+from ..helpers import AMPLE, eventually, run_script
 
 
 @pytest.fixture(autouse=True)
@@ -201,3 +201,24 @@ def test_a_thread_is_stopped_at_its_next_bytecode() -> None:
     near.seat.stop()
     thread.join()
     assert (answer[0].state, answer[0].performed) == ("interrupted", 0)
+
+
+def test_nothing_is_on_its_way_once_it_was_taken_back() -> None:
+    """Python 3.11 would never come past the first function that is traced."""
+    run_script(
+        """
+import sys, threading
+from async_plot.jobs import work
+
+def traced():
+    return 1
+
+for _ in range(1000):  # until it is made quick
+    traced()
+work._raise_in(threading.get_ident() + 1, KeyboardInterrupt)  # nobody's
+work._take_back(threading.get_ident())
+sys.settrace(lambda frame, event, arg: None)
+traced()
+""",
+        timeout=AMPLE,
+    )
