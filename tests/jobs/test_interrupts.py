@@ -50,6 +50,8 @@ if __name__ == "__main__":
                 context = multiprocessing.get_context(pool)
                 executor = ProcessPoolExecutor(2, mp_context=context)
             stack.enter_context(executor)
+            if pool != "threads":  # no process is being forked just then: it would tell
+                list(executor.map(time.sleep, [0.3, 0.3]))
         if place in ("sleep", "spin", "long"):
             for each in server.map(globals()[place], range(9), executor=executor,
                                    chunksize=1, **options):
