@@ -307,8 +307,9 @@ print(parent, os.waitstatus_to_exitcode(status), got[-1][0], flush=True)
 """
     parent, child, value = run_script(source).stdout.split()
     # Each slot has two descriptors, one of them is its mapping's; what is left is the
-    # child's own copy of the client.
-    assert int(child) == int(parent) - 6
+    # child's own copy of the client, whose thread may have one open for a moment. Of
+    # either kind of the run's, three would stay.
+    assert abs(int(child) - (int(parent) - 6)) <= 1
     assert value == "1.0"
 
 
