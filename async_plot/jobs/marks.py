@@ -68,7 +68,7 @@ class Marks:
             known = _opened[self.token] = _own_cell(self)
         return known
 
-    def begin(self, cell: Any, job: str, chunk: int) -> None:
+    def begin(self, cell: Any, chunk: int) -> None:
         """Note which chunk is in hand."""
         cell[3] = chunk
         cell[2] = self.job
@@ -111,13 +111,6 @@ class Board:
             if not cell[1]:
                 return None
         return None
-
-    def forget(self, pid: int) -> None:
-        """Let a cell be used again, whose process has gone."""
-        for place in _places(pid):
-            if self._cells[place + 1] == pid:
-                self._cells[place] = NONE
-                return
 
 
 def board() -> Board | None:

@@ -217,7 +217,7 @@ def run_chunk(
         orphans.watch()  # marks are for processes that the calculation started
         # Before anything is loaded: that can end a process, too.
         cell[0] = first
-        order.marks.begin(cell, order.job, number)
+        order.marks.begin(cell, number)
     try:
         if travels:
             function = _loaded(order)

@@ -24,7 +24,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> marks.Board:
 
 def _work(given: marks.Marks) -> None:
     cell = given.cell()
-    given.begin(cell, "job", 4)
+    given.begin(cell, 4)
     cell[0] = 17
     os._exit(1)
 
@@ -45,7 +45,7 @@ def test_between_two_chunks_there_is_none(board: marks.Board) -> None:
     """And of a stranger nothing is known."""
     given = board.marks()
     cell = given.cell()
-    given.begin(cell, "job", 1)
+    given.begin(cell, 1)
     cell[0] = 3
     given.end(cell)
     mark = board.read(os.getpid())
