@@ -294,6 +294,7 @@ class _Call:
 
     def __init__(self, words: list[str], stdin: Any, stdout: Any) -> None:
         self.said = ""
+        self._reading = threading.Lock()
         # No pipe, which nobody would empty while ssh goes on.
         self._errors = tempfile.TemporaryFile()
         try:
@@ -319,10 +320,11 @@ class _Call:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
-        if not self._errors.closed:
-            with self._errors as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-                self.said = file.read().decode(errors="replace")
+        with self._reading:  # the client's thread and whoever closes it both ask
+            if not self._errors.closed:
+                with self._errors as file:
+                    file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+                    self.said = file.read().decode(errors="replace")
         return True
 
     def end(self) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
@@ -290,10 +293,28 @@ def test_closing_ends_ssh(fake: FakeSsh, answering: Any, mode: str) -> None:
             tunnel.ask()
 
 
+def test_two_threads_may_ask_why_it_ended() -> None:
+    """The client's, and the one that closes it: what ssh said is read once."""
+    words = [sys.executable, "-c", "import sys; sys.stderr.write('x' * 4000)"]
+    for _ in range(3):
+        call = ssh._Call(words, None, subprocess.DEVNULL)
+        go = threading.Barrier(4)
+
+        def ask(call: ssh._Call = call, go: threading.Barrier = go) -> bool:
+            go.wait()
+            return call.ended(AMPLE)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert all([each.result() for each in [pool.submit(ask) for _ in range(4)]])
+        assert call.said == "x" * 4000
+
+
 def test_ssh_ends_with_us(fake: FakeSsh, answering: Any) -> None:
     """Even if we are killed: its input ends."""
     source = """
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from async_plot import Client
 from async_plot.net.ssh import Tunnel
 tunnel = Tunnel("far")
