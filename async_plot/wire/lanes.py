@@ -44,6 +44,7 @@ class RunState(str, enum.Enum):
 
     RUNNING = "running"
     FINISHED = "finished"
+    STOPPED = "stopped"  # a view asked for it, and a checkpoint obeyed
     INTERRUPTED = "interrupted"
     FAILED = "failed"
     LOST = "lost"  # said by the viewer's own end: the calculation left no word

@@ -4,9 +4,9 @@ Knows no bytes, socket or clock. ``docs/protocol.rst`` shows the same table to
 readers; the codes below are the protocol and never change their meaning.
 
 Codes 1 to 15 are spoken by a calculation, 16 to 31 by a viewer; 12 is found in files
-alone. 32 to 63 are of jobs and their workers, see `async_plot.wire.reports`. Kept
-free: 64 to 95 for commands and parameters (which will ask for `Right.CONTROL`), 96 to
-127 for panels.
+alone. 32 to 63 are of jobs and their workers, see `async_plot.wire.reports`, 64 to 95
+of commands and parameters, see `async_plot.wire.steering`. Kept free: 96 to 127 for
+panels.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import ClassVar, Union
 
 from .lanes import Lane, Memory, Right, Role, RunState
 from .reports import Failure, Job, Pace, Points, Progress, Slowest, Worker
+from .steering import Parameter, Steer, Steering
 
 __all__ = [
     "FROM_CALCULATION",
@@ -36,6 +37,7 @@ __all__ = [
     "Missed",
     "Opened",
     "Pace",
+    "Parameter",
     "Picture",
     "PlotterCode",
     "Points",
@@ -52,6 +54,8 @@ __all__ = [
     "Stalled",
     "State",
     "Stats",
+    "Steer",
+    "Steering",
     "Trouble",
     "Welcome",
     "Words",
@@ -537,8 +541,10 @@ FROM_CALCULATION = (
     Worker,
     Failure,
     Slowest,
+    Steering,
+    Parameter,
 )
-FROM_VIEWER = (Ready, Opened, Trouble, Goodbye, Mapped)
+FROM_VIEWER = (Ready, Opened, Trouble, Goodbye, Mapped, Steer)
 FROM_WORKER = (Job, Progress, Worker, Failure, Slowest, Points, Log, Goodbye)
 TO_WORKER = (Pace,)
 IN_FILES = (Seal,)  # beside what a calculation says
@@ -573,4 +579,7 @@ Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Slowest,
     Points,
     Pace,
+    Steering,
+    Parameter,
+    Steer,
 ]

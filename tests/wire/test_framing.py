@@ -27,6 +27,7 @@ from async_plot.wire.messages import (
     Missed,
     Opened,
     Pace,
+    Parameter,
     Picture,
     PlotterCode,
     Points,
@@ -39,6 +40,8 @@ from async_plot.wire.messages import (
     Stalled,
     State,
     Stats,
+    Steer,
+    Steering,
     Trouble,
     Welcome,
     Words,
@@ -153,6 +156,14 @@ GOLDEN = {
     b"\x94\xa3w.1\xcb?\xf0\x00\x00\x00\x00\x00\x00\x91\xa4loss\x91\xcb?\xe0"
     b"\x00\x00\x00\x00\x00\x00",
     Pace: b"\x00\x00\x00\n\x00\x00&\x00\x91\xcb?\xd0\x00\x00\x00\x00\x00\x00",
+    Steering: b'\x00\x00\x00"\x00\x00@\x00'
+    b"\x96\xa6paused\xcb@\x04\x00\x00\x00\x00\x00\x00\xadanna@box, top\xc3\x07\xa0",
+    Parameter: b"\x00\x00\x003\x00\x00A\x00"
+    b"\x9c\xa2dt\x01\xa5float\xa30.5\xa40.25\xa31.0"
+    b"\xcb\x00\x00\x00\x00\x00\x00\x00\x00"
+    b"\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00\xa1s\xa4step\x90\x02",
+    Steer: b"\x00\x00\x00\x1c\x00\x00H\x00"
+    b"\x95\xa3set\xa2dt\xa40.25\xadanna@box, top\xa0",
     Goodbye: b"\x00\x00\x00\x0f\x00\x00\x13\x00\x91\xadwindow closed",
 }
 
@@ -371,7 +382,7 @@ def test_message_from_the_wrong_end_is_refused(kind):
         feed(Reader(accepts, limits), GOLDEN[kind])
 
 
-@pytest.mark.parametrize("code", [0, 15, 31, 39, 63, 64, 96, 127, 255])
+@pytest.mark.parametrize("code", [0, 15, 31, 39, 63, 66, 95, 96, 127, 255])
 def test_unknown_codes_are_passed_over(code):
     """A later version may say more: it is counted, and the rest is understood."""
     reader = reader_for(Frame)

@@ -55,6 +55,9 @@ CODES = {
     "Slowest": 36,
     "Points": 37,
     "Pace": 38,
+    "Steering": 64,
+    "Parameter": 65,
+    "Steer": 72,
 }
 
 
@@ -65,12 +68,15 @@ def test_codes_are_the_protocol():
 
 
 def test_codes_tell_the_speaker():
-    """A calculation speaks codes 1 to 15, a viewer 16 to 31; 32 to 63 are of jobs."""
+    """A calculation speaks codes 1 to 15, a viewer 16 to 31; the others by subject."""
     of_jobs = {kind for kind in FROM_CALCULATION if kind.__module__.endswith("reports")}
-    own = {*FROM_CALCULATION, *IN_FILES} - of_jobs
+    steering = {kind for kind in KINDS if kind.__module__.endswith("steering")}
+    own = {*FROM_CALCULATION, *IN_FILES} - of_jobs - steering
     assert all(1 <= kind.code <= 15 for kind in own)
     assert all(32 <= kind.code <= 63 for kind in {*of_jobs, *TO_WORKER, Points})
-    assert all(16 <= kind.code <= 31 for kind in (*FROM_VIEWER, *FROM_RENDERER))
+    assert all(64 <= kind.code <= 95 for kind in steering)
+    viewers = {*FROM_VIEWER, *FROM_RENDERER} - steering
+    assert all(16 <= kind.code <= 31 for kind in viewers)
 
 
 def test_numbers_of_roles_and_rights_are_the_protocol():
@@ -89,6 +95,7 @@ def test_states_are_words():
     assert [state.value for state in RunState] == [
         "running",
         "finished",
+        "stopped",
         "interrupted",
         "failed",
         "lost",
@@ -134,6 +141,7 @@ def test_only_what_may_be_superseded_is_in_the_newest_lane():
     assert newest == {
         *("Frame", "SlotFrame", "Stalled", "Stats"),
         *("Progress", "Worker", "Slowest", "Pace"),
+        *("Steering", "Parameter"),
     }
 
 
