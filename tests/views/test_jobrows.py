@@ -5,24 +5,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.image import imread, imsave
 
-from async_plot.views import jobrows, jobtexts, pen
+from async_plot.views import jobrows, jobtexts
 from async_plot.views.jobs import Jobs
-from async_plot.views.pen import DPI
-from async_plot.views.strip import StripState, draw_strip, strip_height
+from async_plot.views.strip import StripState, strip_height
 
+from . import pictures
 from .said import CASES, EIGHT, NOW, bar, failure, heard, job, loop, workers
 
-GOLDEN = Path(__file__).parent / "golden"
-TOLERANCE = 3.0  # mean difference of a pixel's 0 to 255: another FreeType, say
 SHEETS = [(300, "white"), (640, "white"), (640, "#15181d"), (1400, "white")]
 
 
@@ -32,57 +26,24 @@ def state(jobs: Jobs) -> StripState:
 
 
 def drawn(jobs: Jobs, width: int, paper: str, room: float = np.inf) -> Any:
-    told = state(jobs)
-    height = strip_height(told, width, room, NOW)
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-    canvas = FigureCanvasAgg(figure)
-    regions = draw_strip(figure, told, NOW, paper=paper)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy(), regions
+    return pictures.drawn(state(jobs), width, paper, NOW, room=room)
 
 
-def sheet(width: int, paper: str) -> np.ndarray[Any, Any]:
-    """Every case below the other."""
-    gap = np.full((4, width, 3), 128, np.uint8)
-    parts = [p for c in CASES.values() for p in (drawn(c, width, paper)[0], gap)]
-    return np.concatenate(parts)
-
-
-def path_of(width: int, paper: str) -> Path:
-    return GOLDEN / f"jobs-{width}-{paper.lstrip('#')}.png"
+def sheet(width: int, paper: str) -> pictures.Sheet:
+    return pictures.Sheet("jobs", map(state, CASES.values()), width, paper, NOW)
 
 
 @pytest.mark.parametrize(("width", "paper"), SHEETS)
 def test_they_look_as_they_did(width: int, paper: str) -> None:
     """Every case, small and wide, light and dark."""
-    kept = imread(path_of(width, paper))[..., :3] * 255
-    now = sheet(width, paper)
-    assert now.shape == kept.shape
-    difference = abs(now - kept)
-    assert difference.mean() < TOLERANCE
-    assert difference.mean(axis=(1, 2)).max() < 12 * TOLERANCE
+    sheet(width, paper).compare()
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("width", [60, 300, 1000])
 def test_nothing_is_drawn_over_something_else(case: str, width: int) -> None:
     """Words are left out or cut before they would overlap, at every width."""
-    pens: list[pen.Pen] = []
-
-    class Kept(pen.Pen):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            pens.append(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("async_plot.views.strip.Pen", Kept)
-        drawn(CASES[case], width, "white")
-    ends: dict[float, float] = {}
-    for x, y, line, _ in sorted(pens[0]._words, key=lambda word: (word[1], word[0])):
-        assert x >= ends.get(y, 0.0) - 0.01
-        ends[y] = x + line.advance
-    if width >= 300:
-        assert max(ends.values()) <= width
+    assert not pictures.overlaps(state(CASES[case]), width, NOW)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -197,6 +158,5 @@ def test_any_number_is_drawn(number: float) -> None:
 
 
 if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
     for each in SHEETS:
-        imsave(path_of(*each), sheet(*each))
+        sheet(*each).keep()

@@ -5,23 +5,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.image import imread, imsave
 
-from async_plot.views.pen import DPI, Region
-from async_plot.views.strip import StripState, content, draw_strip, strip_height, words
+from async_plot.views.pen import Region
+from async_plot.views.strip import StripState, content, strip_height, words
 from async_plot.wire.messages import Stalled
 
-GOLDEN = Path(__file__).parent / "golden"
+from . import pictures
+
 NOW = 100.0
-TOLERANCE = 3.0  # mean difference of a pixel's 0 to 255: another FreeType, say
 
 STEPS = np.arange(300.0)
 SCALARS = {
@@ -96,65 +92,27 @@ CASES = {
 def drawn(
     told: StripState, width: int, paper: str, ratio: float = 1.0
 ) -> tuple[np.ndarray[Any, Any], list[Region]]:
-    figure = Figure(figsize=(width / DPI, strip_height(told) / DPI), dpi=DPI * ratio)
-    canvas = FigureCanvasAgg(figure)
-    regions = draw_strip(figure, told, NOW, paper=paper)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy(), regions
-
-
-def sheet(width: int, paper: str) -> np.ndarray[Any, Any]:
-    """Every case below the other."""
-    gap = np.full((4, width, 3), 128, np.uint8)
-    parts = [part for c in CASES.values() for part in (drawn(c, width, paper)[0], gap)]
-    return np.concatenate(parts)
+    return pictures.drawn(told, width, paper, NOW, ratio=ratio)
 
 
 SHEETS = [(320, "white"), (640, "white"), (640, "black"), (1600, "#15181d")]
 
 
-def path_of(width: int, paper: str) -> Path:
-    return GOLDEN / f"strip-{width}-{paper.lstrip('#')}.png"
+def sheet(width: int, paper: str) -> pictures.Sheet:
+    return pictures.Sheet("strip", CASES.values(), width, paper, NOW)
 
 
 @pytest.mark.parametrize(("width", "paper"), SHEETS)
 def test_it_looks_as_it_did(width: int, paper: str) -> None:
     """Every state, small and wide, light and dark."""
-    kept = imread(path_of(width, paper))[..., :3] * 255
-    now = sheet(width, paper)
-    assert now.shape == kept.shape
-    difference = abs(now - kept)
-    assert difference.mean() < TOLERANCE
-    # A single wrong colour, or a case that lacks its text, is more than that.
-    rows = difference.mean(axis=(1, 2))
-    assert rows.max() < 12 * TOLERANCE
+    sheet(width, paper).compare()
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("width", [1, 60, 200, 320, 480, 1000, 4000])
 def test_nothing_is_drawn_over_something_else(case: str, width: int) -> None:
     """Words are left out or cut before they would overlap, at every width."""
-    from async_plot.views import pen
-
-    told = CASES[case]
-    figure = Figure(figsize=(width / DPI, strip_height(told) / DPI), dpi=DPI)
-    FigureCanvasAgg(figure)
-    pens: list[pen.Pen] = []
-
-    class Kept(pen.Pen):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            pens.append(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("async_plot.views.strip.Pen", Kept)
-        draw_strip(figure, told, NOW)
-    ends: dict[float, float] = {}
-    for x, y, word, _ in sorted(pens[0]._words, key=lambda w: (w[1], w[0])):
-        assert x >= ends.get(y, 0.0) - 0.01
-        ends[y] = x + word.advance
-    if width >= 320:
-        assert max(ends.values()) <= width
+    assert not pictures.overlaps(CASES[case], width, NOW)
 
 
 def test_a_fine_screen_shows_the_same_in_more_pixels() -> None:
@@ -276,12 +234,6 @@ def test_a_failure_gives_way_to_a_newer_log_line_in_the_end() -> None:
     assert "later" in content(told, NOW + 60)[3][1]
 
 
-if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    for each in SHEETS:
-        imsave(path_of(*each), sheet(*each))
-
-
 def test_the_strip_as_words() -> None:
     """All of it that says something, and the whole of what is told in short."""
     state = StripState(
@@ -307,3 +259,8 @@ def test_the_strip_as_words() -> None:
     assert whole == state.state_text
     stalled = StripState(name="wave", stalled="in step", stalled_at=4.0)
     assert words(stalled, 10.0)[0][0] == ("stalled 6.0 s", "stalled")
+
+
+if __name__ == "__main__":
+    for each in SHEETS:
+        sheet(*each).keep()
