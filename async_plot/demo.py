@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .net import surroundings
+from .net.statistics import Statistics
 from .plotter import Plotter
-from .server import Server, Statistics
+from .server import Server
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

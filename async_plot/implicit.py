@@ -56,7 +56,8 @@ def map(
         "errors": errors,
         "desc": desc,
     }
-    from .server import Server, running
+    from .roster import running
+    from .server import Server
 
     server = running()
     if server is not None:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import functools
 import logging
 import os
-import shlex
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeVar
 
+from . import launching
 from .errors import UnsupportedValueError
 from .net import surroundings
 from .net.feed import Feed
 from .net.recording import Recording
+from .net.statistics import Statistics
 from .options import check
+from .roster import remember
 
 if TYPE_CHECKING:
     # Whatever a calculation needs only once it is watched is imported then.
@@ -35,47 +34,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 
-__all__ = ["Server", "Statistics", "running"]
+__all__ = ["Server"]
 
 logger = logging.getLogger("async_plot")
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What watching did and cost so far.
-
-    Attributes
-    ----------
-    updates : int
-        Calls of ``update``, of all feeds.
-    snapshots : int
-        Frames that were copied, at most one for many updates.
-    sent : int
-        Frames sent, over all viewers.
-    refused : int
-        Frames that could not be sent, because of their arguments.
-    overhead : float
-        Share of the time since the start that watching cost: the processor time of
-        calls that took a snapshot, and that of the background thread while it kept
-        Python from running. What ``log`` does in the calculation's own thread, some
-        microseconds a call, is not in it. Dimensionless.
-    kernel_time : float
-        Processor seconds of copying to sockets. They run beside the calculation
-        and are not charged to it.
-    sent_bytes : int
-        Bytes sent, over all viewers.
-    elapsed : float
-        Seconds since the start.
-    """
-
-    updates: int
-    snapshots: int
-    sent: int
-    refused: int
-    overhead: float
-    kernel_time: float
-    sent_bytes: int
-    elapsed: float
 
 
 class Server(Feed):
@@ -210,7 +171,7 @@ class Server(Feed):
                 from .jobs import ledger  # noqa: F401
                 from .net import camera, session  # noqa: F401
 
-                self._pickled = _pickled(options.plotters)
+                self._pickled = session.pickled(options.plotters)
             except OSError as error:  # not even a file can be opened
                 logger.warning("going on unwatched: %s", error.strerror)
                 self._inert = True
@@ -219,7 +180,7 @@ class Server(Feed):
         self._begin = self.start if options.single else self._which
         if self._inert:
             self._silence_all()
-        _remember(self)
+        remember(self)
 
     # -- the loop --------------------------------------------------------------
 
@@ -469,8 +430,8 @@ class Server(Feed):
 
         surroundings.set_up_debug()
         options = self._options
-        shell = self._shell()
-        command = self._what_to_launch(shell)
+        shell = launching.shell(options)
+        command = launching.command(options, shell)
         session = Session(
             options.name,
             self._feeds,
@@ -561,17 +522,7 @@ class Server(Feed):
         if self._counts is not None:
             return self._counts
         publisher = self._session.publisher if self._session is not None else None
-        feeds = self._feeds.values()
-        return Statistics(
-            updates=sum(feed.updates for feed in feeds),
-            snapshots=publisher.snapshots if publisher else 0,
-            sent=publisher.reception.traffic.frames if publisher else 0,
-            refused=sum(feed.refused for feed in feeds),
-            overhead=publisher.overhead if publisher else 0.0,
-            kernel_time=publisher.reception.traffic.kernel_time if publisher else 0.0,
-            sent_bytes=publisher.reception.traffic.bytes if publisher else 0,
-            elapsed=publisher.elapsed if publisher else 0.0,
-        )
+        return Statistics.of(self._feeds.values(), publisher)
 
     def __repr__(self) -> str:
         where = (
@@ -586,41 +537,6 @@ class Server(Feed):
         # call, ends here.
         known = ", ".join(map(repr, self._feeds))
         raise TypeError(f"say which plotter: server[name].update(...), one of {known}")
-
-    def _shell(self) -> Any:
-        """Shell of the notebook in whose cell the view is to be, or None."""
-        options = self._options
-        auto = options.view == "auto" and options.client_cmd is None
-        if options.view == "notebook" or (auto and not surroundings.secondary()):
-            return surroundings.notebook()
-        return None
-
-    def _what_to_launch(self, shell: Any = None) -> list[str] | None:
-        """Command line of the view, or None after saying why there is none."""
-        if self._options.client_cmd is not None:
-            return self._options.client_cmd
-        if self._options.view is None:
-            return None
-        if shell is not None:
-            return [sys.executable, "-c"]
-        if self._options.view == "auto" and (why := surroundings.secondary()):
-            logger.info("no view is launched: this is %s", why)
-            return None
-        if not surroundings.display():
-            self._hint("there is no display")
-        elif not surroundings.toolkit():
-            self._hint("no GUI toolkit is installed: pip install 'async_plot[window]'")
-        else:
-            return [sys.executable, "-c"]
-        return None
-
-    def _hint(self, why: str) -> None:
-        # The one line that a user without a window needs; stdout may be data.
-        print(
-            f"async_plot: {why}; look with: async-plot view "
-            f"{shlex.quote(self._options.name)}",
-            file=sys.stderr,
-        )
 
     def _finish(self, error: BaseException | None) -> None:
         """End the run that left its block, or the interpreter, with this exception."""
@@ -673,85 +589,3 @@ def _show(server: weakref.ref[Server], record: Log) -> None:
     if known is None or known._ended or known._inert or known._session is None:
         return
     known._session.add_record(record)
-
-
-def _pickled(
-    plotters: dict[str, type | None],
-) -> dict[str, tuple[str, bytes] | None]:
-    """Pickle the plotters now: an error here is seen, one in a week is not."""
-    made: dict[str, tuple[str, bytes] | None] = {}
-    for name, plotter in plotters.items():
-        if plotter is None:
-            made[name] = None
-            continue
-        from .wire import pickles  # the ready-made plotter needs no cloudpickle
-
-        made[name] = plotter.__name__, pickles.dump_plotter(plotter)
-    return made
-
-
-# -- fork and exit -----------------------------------------------------------------
-
-# No `WeakSet`: its callback would run at any moment, and swallow a Ctrl-C there.
-_servers: dict[int, weakref.ref[Server]] = {}
-
-
-def _remember(server: Server) -> None:
-    for number, known in list(_servers.items()):
-        if known() is None:
-            _servers.pop(number, None)
-    _servers[id(server)] = weakref.ref(server)
-
-
-def running() -> Server | None:
-    """The newest server of this process that runs; None if none does."""
-    found = [
-        server
-        for server in _remembered()
-        if server._session is not None and not (server._ended or server._inert)
-    ]
-    return found[-1] if found else None
-
-
-def _remembered() -> list[Server]:
-    known = [server() for server in list(_servers.values())]
-    return [server for server in known if server is not None]
-
-
-def _after_fork() -> None:
-    for server in _remembered():
-        server._forked()
-    _servers.clear()
-    session = sys.modules.get("async_plot.net.session")
-    if session is not None:
-        session.forked()
-
-
-def _at_exit() -> None:
-    # Where no ``with`` block told how the run ended, the interpreter knows: it keeps
-    # the exception that ended the main script, but also every one of a prompt.
-    error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
-    if "async_plot.net.session" not in sys.modules:
-        return
-    from .net import launch, session
-
-    # Tell all, then wait: the time that a view may take is for all of them together.
-    servers = _remembered()
-    for server in servers:
-        if server._session is not None and not (server._ended or server._inert):
-            with contextlib.suppress(KeyboardInterrupt):
-                server._session.tell(*session.outcome(error))
-    with contextlib.suppress(KeyboardInterrupt):
-        for server in servers:
-            server._finish(error)
-        session.wait_for_abandoned()
-    if "async_plot.net.inline" in sys.modules:
-        from .net import inline
-
-        inline.end_all()
-    launch.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from async_plot import demo
 from async_plot.demo import DoubleSlit, Wave, summary
-from async_plot.server import Statistics
+from async_plot.net.statistics import Statistics
 
 from .helpers import (
     AMPLE,

@@ -9,7 +9,7 @@ import pytest
 
 import async_plot
 from async_plot.jobs.lines import lines
-from async_plot.server import running
+from async_plot.roster import running
 
 
 def items() -> Iterator[int]:

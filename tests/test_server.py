@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from async_plot import Recording
+from async_plot import Recording, launching
 from async_plot.client import Client
 from async_plot.errors import PlotterError, UnsupportedValueError
 from async_plot.net import runs, surroundings
-from async_plot.server import Server, Statistics
+from async_plot.net.statistics import Statistics
+from async_plot.server import Server
 from async_plot.wire.messages import Log, Opened, Scalars, State, Trouble, Welcome
 
 from .faults.support import FAKE_VIEWER, Messages, Watcher
@@ -559,7 +560,7 @@ class TestLaunching:
             assert server._session.launched is None
         assert capfd.readouterr() == ("", "")
         monkeypatch.setenv(variable, "0")
-        assert Server()._what_to_launch() == [sys.executable, "-c"]
+        assert launching.command(Server()._options) == [sys.executable, "-c"]
 
     def test_waiting_for_a_viewer_that_comes_by_itself(self) -> None:
         """With ``view=None`` any viewer that opens a figure is what is waited for."""

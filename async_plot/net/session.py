@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .inline import Inline
     from .snapshot import Snapshot
 
-__all__ = ["Session", "is_shortage", "outcome", "wait_for_abandoned"]
+__all__ = ["Session", "is_shortage", "outcome", "pickled", "wait_for_abandoned"]
 
 # Seconds that a view may hold up the end of a calculation: half a second is promised,
 # and waking up, closing and writing the files takes its part of it.
@@ -402,6 +402,21 @@ def forked() -> None:
     for publisher in _abandoned:
         publisher.forked()
     _abandoned.clear()
+
+
+def pickled(
+    plotters: dict[str, type | None],
+) -> dict[str, tuple[str, bytes] | None]:
+    """Pickle the plotters now: an error here is seen, one in a week is not."""
+    made: dict[str, tuple[str, bytes] | None] = {}
+    for name, plotter in plotters.items():
+        if plotter is None:
+            made[name] = None
+            continue
+        from ..wire import pickles  # the ready-made plotter needs no cloudpickle
+
+        made[name] = plotter.__name__, pickles.dump_plotter(plotter)
+    return made
 
 
 def is_shortage(error: BaseException) -> bool:
