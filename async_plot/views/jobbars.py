@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
+from .jobfacts import facts
 from .jobparts import Bar
 from .pen import Pen
-from .wording import count, one_line, quantity, rate, span
+from .wording import one_line
 
-__all__ = ["PAD", "draw_bar", "facts", "triangle"]
+__all__ = ["PAD", "draw_bar", "triangle"]
 
 PAD = 10.0  # pixels at the left and right end of the strip
 _GAP = 14.0  # pixels between facts
 _FACTS = 400.0  # pixels that they need at most, usually
-
-
-def facts(
-    bar: Bar, state: str, failed: int, now: float
-) -> list[tuple[int, str, str, str]]:
-    """Weight, text, widest text that may follow, and colour of each fact.
-
-    In their order on the screen; the colour is a name of the pen's palette, or a
-    state.
-    """
-    told = bar.told
-    found: list[tuple[int, str, str, str]] = []
-    if told.postfix:
-        found.append((6, one_line(told.postfix)[:60], "", "faint"))
-    unit = told.unit if told.unit == "B" else ""
-    done = quantity(told.done, unit)
-    if told.total >= 0:
-        total = quantity(told.total, unit)
-        found.append((3, f"{done} / {total}", f"{total} / {total}", "ink"))
-    else:
-        name = "" if told.unit in ("it", "B") else f" {one_line(told.unit)[:12]}"
-        found.append((1, f"{done}{name}", "", "ink"))
-    share = bar.share
-    if share is not None:
-        found.append((1, f"{int(100 * share)} %", "100 %", "ink"))
-    if state == "running":
-        speed = rate(told.rate, told.unit)
-        if speed:
-            found.append((4, speed, "", "faint"))
-        left = bar.remaining(now)
-        if told.total >= 0 and left < float("inf"):
-            found.append((2, f"{span(math.ceil(left))} left", "0:00 left", "ink"))
-        else:
-            found.append((5, f"for {span(bar.elapsed(now))}", "", "faint"))
-    else:
-        speed = rate(told.done / told.elapsed if told.elapsed > 0 else 0.0, told.unit)
-        if speed and state == "finished":
-            found.append((5, speed, "", "faint"))
-        found.append((3, f"in {span(told.elapsed)}", "", "faint"))
-        if not (failed and state == "failed"):
-            found.append((1, state, "", state))
-    if failed:
-        found.append((1, f"{count(failed)} failed", "", "alarm"))
-    return found
 
 
 def draw_bar(

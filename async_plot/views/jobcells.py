@@ -10,21 +10,18 @@ import math
 from dataclasses import dataclass
 
 from .jobbars import PAD
-from .jobparts import Crew, Seat, Shown
+from .jobfacts import LONG, ORDER, doing, summary
+from .jobparts import Seat, Shown
 from .pen import Pen
-from .wording import count, duration, one_line, size
+from .wording import count, duration, size
 
-__all__ = ["Grid", "draw_cells", "draw_crew", "grid", "state_colour", "summary"]
+__all__ = ["Grid", "draw_cells", "draw_crew", "grid", "state_colour"]
 
 _GAP = 14.0
 _LEFT = PAD + 14.0  # below the title of the job
-LONG = 1.0  # seconds of a task from which on they are told
-STUCK = 60.0  # seconds of one task, while others take far less, that are pointed out
 
 # Narrowest cell, by what is in it.
 FULL, SOME, NUMBER = 250.0, 142.0, 27.0
-
-_ORDER = ("working", "waiting", "starting", "ended", "died")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,39 +139,6 @@ def _draw_number(pen: Pen, seat: Seat, x: float, right: float, y: float) -> None
     pen.text(at, y, text, colour=pen.colours[on])
 
 
-def doing(seat: Seat) -> tuple[str, str]:
-    """What a worker is about, and its argument."""
-    told = seat.told
-    if told.state == "working" and told.task >= 0:
-        return f"task {told.task}", one_line(told.argument)
-    if told.state == "died":
-        return one_line(told.text) or "died", ""
-    if told.state == "ended":
-        return f"ended, {count(told.done)} done", ""
-    return told.state, ""
-
-
-def summary(crew: Crew, now: float, *, live: bool) -> list[tuple[int, str, str]]:
-    """Weight, text and colour of what there is to say of all workers."""
-    total = len(crew.seats)
-    plural = "s" if total > 1 else ""
-    found = [(0, f"{count(total)} worker{plural}", "ink")]
-    for state in _ORDER:
-        number = crew.states.get(state, 0)
-        if number and not (state == "working" and number == total):
-            weight, kind = (0, "alarm") if state == "died" else (3, "faint")
-            found.append((weight, f"{count(number)} {state}", kind))
-    if crew.cores >= 0 and crew.memory >= 0:
-        found.append((2, f"{crew.cores:.3g} cores", "faint"))
-        found.append((2, size(crew.memory), "faint"))
-    longest = crew.longest
-    if longest is not None and live and now - longest.since >= LONG:
-        lasted = duration(now - longest.since)
-        text = f"longest: task {longest.told.task} for {lasted}"
-        found.append((4, text, "ink" if now - longest.since >= STUCK else "faint"))
-    return found
-
-
 def draw_crew(pen: Pen, shown: Shown, y: float, now: float, *, live: bool) -> None:
     """Draw all workers in one row: their states as colours, and the sum in words."""
     crew = shown.crew
@@ -188,7 +152,7 @@ def draw_crew(pen: Pen, shown: Shown, y: float, now: float, *, live: bool) -> No
             x += wide
     else:
         room = 0.3 * (right - x)
-        for state in (*_ORDER, *sorted(set(crew.states) - set(_ORDER))):
+        for state in (*ORDER, *sorted(set(crew.states) - set(ORDER))):
             wide = room * crew.states.get(state, 0) / len(crew.seats)
             pen.block(x, x + wide, y, 9, state_colour(pen, state))
             x += wide

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 
 from ..wire.messages import Failure
-from .jobbars import facts
-from .jobcells import summary
+from .jobfacts import facts, summary
 from .jobparts import Seat, Shown
 from .jobs import Jobs
 from .wording import count, duration, one_line, percent, size

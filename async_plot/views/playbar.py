@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from matplotlib.path import Path
-
 from ..replay import FASTEST, Place, Replay, describe_time
-from .pen import Pen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .pen import Pen
 
 __all__ = ["HEIGHT", "KEYS", "act", "draw_playbar", "told"]
 
@@ -203,6 +202,8 @@ def _speed(speed: float) -> str:
 
 
 def _triangle(pen: Pen, x: float, y: float, size: float, colour: str) -> None:
+    from matplotlib.path import Path
+
     """Draw a triangle that points to the right, to the left if `size` is negative."""
     half = 0.72 * abs(size)
     corners = [(x, y - half), (x, y + half), (x + size, y), (x, y - half)]

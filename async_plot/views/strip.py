@@ -15,16 +15,28 @@ import numpy as np
 
 from ..replay import Place
 from ..wire.messages import Message, RunState, Stalled
-from . import jobrows, jobtexts
+from . import jobtexts
 from .jobs import Jobs
-from .pen import DPI, Pen, Pixels, Region, palette
 from .playbar import HEIGHT, draw_playbar, told
 from .wording import count, duration, last_line, one_line, percent, value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["StripState", "content", "draw_strip", "strip_height", "words"]
+    from .pen import Pen, Region
+
+# What draws is imported where it is needed: a view in words has no use for it, and
+# matplotlib takes a second.
+
+__all__ = [
+    "StripState",
+    "content",
+    "draw_strip",
+    "heading",
+    "message",
+    "strip_height",
+    "words",
+]
 
 HANGING = 2.0  # seconds of one drawing from which on it is told
 RECENT = 30.0  # seconds that news stands before what is newer
@@ -174,6 +186,8 @@ def strip_height(
     now : float
         Seconds, on the clock of `state`.
     """
+    from . import jobrows
+
     fixed = _fixed(state)
     rows = jobrows.plan(state.jobs, width, room - fixed, now)
     return fixed + sum(row.height for row in rows)
@@ -205,6 +219,9 @@ def draw_strip(
     list of Region
         What can be clicked.
     """
+    from . import jobrows
+    from .pen import Pen, Pixels, palette
+
     pen = Pen(figure, palette(paper))
     width, height = pen.width, pen.height
     pen.line([0, width], [height - 0.5] * 2, pen.colours["rule"], 1.0)
@@ -229,7 +246,7 @@ def content(state: StripState, now: float) -> tuple[Any, ...]:
         state.name,
         _word(state, now),
         tuple(_facts(state, now)),
-        _message(state, now),
+        message(state, now),
         told(state.place) if state.place is not None else None,
         tuple(
             (name, len(values), float(values[-1]) if len(values) else None)
@@ -252,21 +269,27 @@ def words(state: StripState, now: float) -> tuple[list[tuple[str, str]], str]:
     whole : str
         The text that the message is a short form of, such as a traceback.
     """
+    pieces = heading(state, now)
+    for name, (_, values) in list(state.scalars.items())[:8]:
+        if len(values):
+            pieces.append((f"{one_line(name)} {value(values[-1])}", "ink"))
+    kind, short, _, whole = message(state, now)
+    if short:
+        pieces += [("", "line"), (short, kind)]
+    told, failures = jobtexts.words(state.jobs, now)
+    whole = whole if whole.strip() != short else ""
+    return pieces + told, whole or failures
+
+
+def heading(state: StripState, now: float) -> list[tuple[str, str]]:
+    """The first of the pieces that `words` gives: state, name, facts."""
     word = _word(state, now)
     key = state.state if word == state.state else "stalled"
     pieces = [(word, key), (one_line(state.name), "name")]
     for _, text, kind in _facts(state, now):
         if not (kind == "faint" and text.startswith("0 ")):  # nothing to tell
             pieces.append((text, kind))
-    for name, (_, values) in list(state.scalars.items())[:8]:
-        if len(values):
-            pieces.append((f"{one_line(name)} {value(values[-1])}", "ink"))
-    kind, short, _, whole = _message(state, now)
-    if short:
-        pieces += [("", "line"), (short, kind)]
-    told, failures = jobtexts.words(state.jobs, now)
-    whole = whole if whole.strip() != short else ""
-    return pieces + told, whole or failures
+    return pieces
 
 
 # -- rows --------------------------------------------------------------------------
@@ -363,7 +386,9 @@ def _facts(state: StripState, now: float) -> list[tuple[int, str, str]]:
 
 def _draw_message(pen: Pen, state: StripState, now: float, y: float) -> None:
     """Draw the newest failure or the newest log line; the whole is a click away."""
-    kind, short, title, whole = _message(state, now)
+    from .pen import Region
+
+    kind, short, title, whole = message(state, now)
     if not short:
         return
     x = _PAD
@@ -385,8 +410,11 @@ def _draw_message(pen: Pen, state: StripState, now: float, y: float) -> None:
         )
 
 
-def _message(state: StripState, now: float) -> tuple[str, str, str, str]:
-    """Kind, short text, title and whole text of what most needs to be read."""
+def message(state: StripState, now: float) -> tuple[str, str, str, str]:
+    """Kind, short text, title and whole text of what most needs to be read.
+
+    The kind is ``"alarm"``, ``"warning"`` or ``"faint"``; the texts may be empty.
+    """
     seconds = now - state.drawing_since
     if state.drawing and seconds >= HANGING:
         text = f"drawing frame {count(state.drawing)} for {seconds:.0f} s"
@@ -492,6 +520,8 @@ _ROWS = (
 def _demo() -> None:
     """Show the strip in every state, light and dark."""
     import matplotlib.pyplot as plt
+
+    from .pen import DPI
 
     steps = np.arange(300.0)
     for paper in ("white", "#15181d"):
