@@ -83,7 +83,7 @@ class Sheet:
 
 def overlaps(told: StripState, width: int, now: float) -> list[str]:
     """Words that are drawn over another, or beyond the end of a strip wide enough."""
-    from async_plot.views import pen, strip
+    from async_plot.views import pen
 
     pens: list[pen.Pen] = []
 
@@ -92,11 +92,11 @@ def overlaps(told: StripState, width: int, now: float) -> list[str]:
             super().__init__(*args)
             pens.append(self)
 
-    before, strip.Pen = strip.Pen, Kept  # type: ignore[misc]
+    before, pen.Pen = pen.Pen, Kept  # type: ignore[misc]
     try:
         drawn(told, width, "white", now)
     finally:
-        strip.Pen = before  # type: ignore[misc]
+        pen.Pen = before  # type: ignore[misc]
     ends: dict[float, float] = {}
     wrong = []
     for x, y, line, _ in sorted(pens[0]._words, key=lambda word: (word[1], word[0])):
