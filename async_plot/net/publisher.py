@@ -23,7 +23,6 @@ from ..wire.connection import Phase
 from ..wire.framing import printable
 from ..wire.messages import (
     Goodbye,
-    Log,
     Mapped,
     Message,
     Opened,
@@ -33,12 +32,12 @@ from ..wire.messages import (
     Stats,
     Trouble,
 )
-from . import slots
 from .annex import Annex, Nothing
 from .budget import Budget
 from .chronicle import Chronicle
+from .delivery import Delivery
 from .feed import Feed
-from .held import GRACE, Held
+from .held import Held
 from .keeper import Keeper
 from .peer import TEXT, Peer, Viewer
 from .reception import Reception
@@ -133,13 +132,19 @@ class Publisher(threading.Thread):
         self.abandoned = False  # nobody waits for the end any more
         self.discarded = False  # the start was broken off: there is nothing to tell
         self.annex = annex or Nothing()
-        self.reception = Reception(
-            *(listener, key, self._introduce, self._hear, self._free),
+        self.chronicle = Chronicle(self._wake)
+        self._started_at = time.monotonic()
+        self._tape = tape or Tape(None, keeper.disk)
+        self._delivery = Delivery(
+            feeds, budget, self._tape, self.chronicle, self._started_at
+        )
+        self._held = self._delivery.held
+        self.reception = self._delivery.reception = Reception(
+            *(listener, key, self._introduce, self._hear, self._delivery.free),
             *(self.annex.leave, gate),
         )
         self._gate = gate
         self._signs = 0
-        self.chronicle = Chronicle(self._wake)
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
         self.view_cost: Callable[[], float] = float  # seconds that showing has cost
@@ -151,10 +156,6 @@ class Publisher(threading.Thread):
         self._budget = budget
         self.keeper = keeper
         self._disk = keeper.disk
-        self._tape = tape or Tape(None, keeper.disk)
-        self._started_at = time.monotonic()
-        self._held = [Held(feed, self._started_at) for feed in feeds]
-        self._by_name = {held.name: held for held in self._held}
         self._scalars_at = 0.0
         self._behind = False  # some viewer was too busy for its scalars
         self._next_tick = 0.0
@@ -164,8 +165,6 @@ class Publisher(threading.Thread):
         self._view_charged = 0.0
         self._kernel_seen = 0.0
         self._gone = 0  # waits since the feeds were collected
-        self._laid_out = 0  # slots made so far
-        self._slotless = False  # it was said that there is no shared memory
 
     # -- the calculation's thread ----------------------------------------------
 
@@ -226,16 +225,14 @@ class Publisher(threading.Thread):
     @property
     def snapshots(self) -> int:
         """Copies taken of all feeds."""
-        return sum(held.snapshots for held in self._held)
+        return self._delivery.snapshots
 
     def forked(self) -> None:
         """Drop the descriptors that a forked child inherited."""
         self.keeper.forked()
         self._tape.forked()
         self.reception.forked()
-        for held in self._held:
-            held.close()
-            held.newest = None
+        self._delivery.close()
         for bell in ("bell", "notice"):
             if hasattr(self, bell):
                 getattr(self, bell).close()
@@ -280,11 +277,11 @@ class Publisher(threading.Thread):
         cpu = time.thread_time()
         now = time.monotonic()
         rung = self.reception.attend(ready, now)
-        self._deliver(now)
+        self._delivery.deliver(now)
         if rung:  # after that: each system call may cost a wait for the GIL
             self.bell.clear()
-            if any(held.feed.has_news for held in self._held):
-                self._deliver(now)
+            if self._delivery.news:
+                self._delivery.deliver(now)
         if now >= self._next_tick:
             self._tick(now)
         if now >= self._annex_at():
@@ -323,27 +320,7 @@ class Publisher(threading.Thread):
         return None
 
     def _ask(self, now: float) -> float:
-        """Ask for the snapshots that are due; say when the next one will be."""
-        until = self._next_tick
-        mean = self._budget.spent / max(1, self.snapshots)
-        peers = self.reception.peers
-        watched = self._watched
-        for held in self._held:
-            waiting = any(peer.credit.get(held.name) for peer in peers)
-            recorded_at = self._tape.next_at(held.name)
-            if now < recorded_at:
-                until = min(until, recorded_at)
-            else:
-                waiting = True
-            until = min(
-                until,
-                held.ask(now, self._budget, mean, waiting=waiting, watched=watched),
-            )
-            if held.feed.due and any(
-                peer.lacks(held.name, held.newest) for peer in peers
-            ):
-                until = min(until, max(now, held.patient_until))
-        return until
+        return self._delivery.ask(now, self._next_tick, watched=self._watched)
 
     @property
     def _watched(self) -> bool:
@@ -356,69 +333,6 @@ class Publisher(threading.Thread):
             until = min(until, self._scalars_at)
         return max(0.0, until - now)
 
-    # -- frames ----------------------------------------------------------------
-
-    def _free(self, snapshot: Snapshot) -> None:
-        self._by_name[snapshot.plotter].free(snapshot)
-
-    def _deliver(self, now: float) -> None:
-        """Take over what the feeds published; send it to whoever is ready."""
-        for held in self._held:
-            if held.feed.has_news:
-                self._collect(held)
-            if held.newest is not None:
-                self._tape.offer(held.newest, now)
-                self._serve(held, held.newest, now)
-
-    def _collect(self, held: Held) -> None:
-        """Keep the newest of a feed's snapshots, and tell its refusals."""
-        for text in held.collect():
-            self.chronicle.add_record(
-                Log(time.time(), logging.WARNING, "async_plot", text)
-            )
-            warn("%s", text)
-
-    def _serve(self, held: Held, newest: Snapshot, now: float) -> None:
-        """Send the newest snapshot of a feed to the viewers that are ready for it."""
-        name = held.name
-        lacking = [peer for peer in self.reception.peers if peer.lacks(name, newest)]
-        if not lacking:
-            return
-        if held.outgrown and any(peer.near for peer in lacking):
-            self._lay_out(held)
-        best = held.is_best(now, self._budget)
-        for peer in lacking:
-            if best or newest.taken >= peer.ready[name] - GRACE:
-                self.reception.send_frame(peer, newest, now)
-
-    def _lay_out(self, held: Held) -> None:
-        """Have the next frames of a feed in slots, for the viewers near by."""
-        if slots.switched_off():
-            return
-        try:
-            void, seconds = held.lay_out(1 + self._laid_out)
-        except OSError as error:
-            if not self._slotless:
-                self._slotless = True
-                warn("frames go through sockets, without shared memory: %s", error)
-            return
-        # It ran beside the calculation.
-        self.reception.traffic.kernel_time += seconds
-        self._laid_out += len(held.slots)
-        for peer in self.reception.proven():
-            peer.mapped.difference_update(each.number for each in void)
-            self._announce(peer, void)
-            self._announce(peer, held.slots)
-
-    def _announce_all(self, peer: Peer) -> None:
-        for held in self._held:
-            self._announce(peer, held.slots)
-
-    def _announce(self, peer: Peer, some: list[slots.Shared]) -> None:
-        if peer.near:
-            for each in some:
-                self.reception.put(peer, each.message())
-
     # -- connections -----------------------------------------------------------
 
     def _introduce(self, peer: Peer) -> None:
@@ -429,7 +343,7 @@ class Publisher(threading.Thread):
         tail = [*self.chronicle.tail(), *self.annex.tail()]
         for message in [*self._introduction, *tail]:
             self.reception.put(peer, message)
-        self._announce_all(peer)
+        self._delivery.announce_all(peer)
         for held in self._held:
             self.reception.put(peer, self._stats(held, time.monotonic()))
         self._queue_scalars(peer)
@@ -440,7 +354,7 @@ class Publisher(threading.Thread):
         elif peer.number:
             self.annex.hear(peer.number, message, now)
         elif isinstance(message, Ready):
-            if message.plotter not in self._by_name:
+            if message.plotter not in self._delivery.by_name:
                 self.reception.drop(peer, f"no plotter {message.plotter!r}")
                 return
             asked = peer.credit.get(message.plotter, 0)
@@ -466,7 +380,7 @@ class Publisher(threading.Thread):
         for peer in self.reception.proven():
             if now >= peer.offer_at:
                 peer.offer_at, peer.near = math.inf, True
-                self._announce_all(peer)
+                self._delivery.announce_all(peer)
         if self._behind:
             self._share_scalars(now)
         for held in self._held:
@@ -555,7 +469,7 @@ class Publisher(threading.Thread):
             self.reception.traffic.kernel_time,
         )
         cost = max(0.0, time.thread_time() - cpu - kernel) + HANDOVER
-        cost += self._disk.settle(self._free)
+        cost += self._disk.settle(self._delivery.free)
         shown = self.view_cost()
         cost += shown - self._view_charged
         self._view_charged = shown
@@ -570,7 +484,7 @@ class Publisher(threading.Thread):
         for held, remains in zip(self._held, ending.remains):
             held.feed = remains
         for held in self._held:
-            self._collect(held)
+            self._delivery.collect(held)
         final: dict[str, Snapshot] = {}
         for held in self._held:
             if held.newest is not None:
@@ -578,7 +492,7 @@ class Publisher(threading.Thread):
         for snapshot in ending.last:
             if not snapshot.mid_step:
                 final[snapshot.plotter] = snapshot
-                self._by_name[snapshot.plotter].newest = snapshot
+                self._delivery.by_name[snapshot.plotter].newest = snapshot
         now = time.monotonic()
         self.reception.attend_workers(now)
         self._tell(self.annex.end(RunState(ending.state.state), now), now)
@@ -613,7 +527,7 @@ class Publisher(threading.Thread):
         self.reception.drain(ending.deadline)
         if not self._disk.wait(ending.deadline):
             warn("the disk is slow: the run's record may be incomplete")
-        self._disk.settle(self._free)
+        self._disk.settle(self._delivery.free)
 
     def _remembered(self) -> list[Message]:
         """What every late viewer is told before it gets a frame."""
@@ -642,9 +556,7 @@ class Publisher(threading.Thread):
                 held.feed.silence()
         self.reception.close()
         self.annex.close()
-        for held in self._held:
-            held.close()
-            held.newest = None
+        self._delivery.close()
         self.bell.close()
         self.keeper.close()
         self._tape.close()

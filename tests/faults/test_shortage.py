@@ -211,7 +211,7 @@ def test_a_defect_of_ours_ends_the_watching_alone(
         def fail(*_: object) -> None:
             raise AssertionError("a defect")
 
-        monkeypatch.setattr(server._session.publisher, "_serve", fail)
+        monkeypatch.setattr(server._session.publisher._delivery, "serve", fail)
         server._session.publisher.bell.ring()
         server._session.publisher.join(AMPLE)
         server.update(2)
