@@ -2,7 +2,8 @@
 
 A file in tmpfs that never has a name, mapped by the calculation and its local workers:
 what a worker has stored there stays when it dies, so its death is named with the very
-task. One store for each task. Knows no pool.
+task. One store for each task, of a small number: those exist already, and nothing else
+is as quick. Knows no pool.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Board", "Mark", "Marks", "board"]
+__all__ = ["BASE", "FIELDS", "NONE", "Board", "Mark", "Marks", "board"]
 
 _CELLS = 4096
-_FIELDS = 4  # 64-bit integers in a cell: task, process, job's number, chunk
+# 64-bit integers in a cell: task from BASE on, process, job's number, chunk, BASE.
+FIELDS = 5
+BASE = 4
 _TOKEN = 32  # bytes
-_SIZE = _TOKEN + _CELLS * _FIELDS * 8
+_SIZE = _TOKEN + _CELLS * FIELDS * 8
 NONE = -1
 
 
@@ -68,8 +71,10 @@ class Marks:
             known = _opened[self.token] = _own_cell(self)
         return known
 
-    def begin(self, cell: Any, chunk: int) -> None:
-        """Note which chunk is in hand."""
+    def begin(self, cell: Any, chunk: int, first: int) -> None:
+        """Note which chunk is in hand, and its first task."""
+        cell[BASE] = first
+        cell[0] = 0
         cell[3] = chunk
         cell[2] = self.job
 
@@ -105,9 +110,10 @@ class Board:
     def read(self, pid: int) -> Mark | None:
         """What a process has, or had at its end, in hand; None if it never noted."""
         for place in _places(pid):
-            cell = self._cells[place : place + _FIELDS]
+            cell = self._cells[place : place + FIELDS]
             if cell[1] == pid:
-                return Mark(cell[2], cell[3], cell[0])
+                task = NONE if cell[0] < 0 else cell[BASE] + cell[0]
+                return Mark(cell[2], cell[3], task)
             if not cell[1]:
                 return None
         return None
@@ -134,7 +140,7 @@ _opened: dict[bytes, Any] = {}  # by token, in a worker
 
 def _places(pid: int) -> list[int]:
     start = pid % _CELLS
-    return [(start + i) % _CELLS * _FIELDS for i in range(16)]
+    return [(start + i) % _CELLS * FIELDS for i in range(16)]
 
 
 def _own_cell(marks: Marks) -> Any:
@@ -145,11 +151,11 @@ def _own_cell(marks: Marks) -> Any:
             owner = cells[place + 1]
             # A cell is free for good when the process that had it has gone.
             if owner in (0, pid) or not os.path.exists(f"/proc/{owner}"):
-                cell = cells[place : place + _FIELDS]
+                cell = cells[place : place + FIELDS]
                 cell[0] = NONE
                 cell[1] = pid
                 return cell
-    return [0] * _FIELDS
+    return [0] * FIELDS
 
 
 def _mapped(marks: Marks) -> Any:

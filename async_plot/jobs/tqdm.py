@@ -195,7 +195,7 @@ class tqdm(Around, Generic[T]):
             shown since the last time.
         """
         # As `Bar.update`, in bytecode of its own: it is made quick for one class.
-        self._n += n
+        self._n = n + self._n
 
     # -- the loop --------------------------------------------------------------
 

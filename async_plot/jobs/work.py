@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import itertools
 import math
 import os
 import signal
@@ -23,7 +22,7 @@ from typing import Any, Protocol
 from ..net import files
 from ..wire import pickles
 from ..wire.messages import Worker
-from . import failures, orphans, parcels
+from . import failures, marks, orphans, parcels
 from .desk import desk
 from .parcels import Order, Parcel
 
@@ -32,8 +31,10 @@ __all__ = ["SLOWEST", "Near", "Seat", "run_chunk"]
 SLOWEST = 5  # tasks told of each job
 _FUNCTIONS = 4  # kept loaded, of as many jobs
 _USAGE = 0.1  # seconds between two looks at what the process uses
-_STEP = 0.001  # seconds of a task after which it is looked whether to go on
-_BATCH = 256  # tasks, all quicker than that, after which it is, too
+# Seconds after which it is looked whether to go on, and whether the task that has just
+# ended is one of the slowest: each that takes longer is looked at.
+_STEP = (20e-6, 0.001)  # at least, at most
+_BATCH = 256  # tasks after which it is looked, too
 _REFUSED = 64  # jobs that were interrupted and are remembered
 
 
@@ -212,12 +213,11 @@ def run_chunk(
     seat = _seated(order)
     if order.job in _refused:
         return _parcel(seat, "interrupted", began)
-    cell = [0] if order.marks is None else order.marks.cell()
+    cell = [0] * marks.FIELDS if order.marks is None else order.marks.cell()
     if order.marks is not None:
         orphans.watch()  # marks are for processes that the calculation started
         # Before anything is loaded: that can end a process, too.
-        cell[0] = first
-        order.marks.begin(cell, number)
+        order.marks.begin(cell, number, first)
     try:
         if travels:
             function = _loaded(order)
@@ -308,14 +308,16 @@ def _perform(
             return 0
         now = clock()
         end = now + order.patience
-        step = min(least, _STEP)
+        step = _step(least) if least else 0.0
         bound = now + step
-        rows = enumerate(tasks, first)
-        while len(results) < len(tasks) and now <= end and not seat.interrupted:
+        for start in range(0, len(tasks), _BATCH):
+            if now > end or seat.interrupted:
+                break
+            cell[0] = 0
+            cell[marks.BASE] = first + start
             # Here each instruction counts: they are all that a quick task costs more
-            # than in a loop of one's own.
-            for index, item in itertools.islice(rows, _BATCH):
-                cell[0] = index
+            # than in a loop of one's own. Numbers up to 256 need not be made.
+            for cell[0], item in enumerate(tasks[start : start + _BATCH]):
                 try:
                     append(function(item))
                 except BaseException as error:
@@ -329,15 +331,17 @@ def _perform(
                         now=time.time(),
                     )
                     append(None)
+                before = now
                 now = clock()
                 if now > bound:
-                    took = now - bound + step
+                    took = now - before
                     if took > least:
+                        index = first + len(results) - 1
                         least = _note(slowest, took, index, least)
-                        step = min(least, _STEP)
+                        step = _step(least) if least else 0.0
                     if now > end or seat.interrupted:
                         break
-                bound = now + step
+                    bound = now + step
         seat.performing = False
     except KeyboardInterrupt:
         # Between two tasks, or while a failure was described.
@@ -349,6 +353,11 @@ def _perform(
         except KeyboardInterrupt:  # the one that was on its way
             seat.finish()
     return len(results)
+
+
+def _step(least: float) -> float:
+    """Seconds between two looks, where this is to be exceeded."""
+    return min(max(least, _STEP[0]), _STEP[1])
 
 
 def _note(

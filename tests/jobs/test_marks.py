@@ -24,8 +24,8 @@ def board(monkeypatch: pytest.MonkeyPatch) -> marks.Board:
 
 def _work(given: marks.Marks) -> None:
     cell = given.cell()
-    given.begin(cell, 4)
-    cell[0] = 17
+    given.begin(cell, 4, 10)
+    cell[0] = 7
     os._exit(1)
 
 
@@ -45,7 +45,7 @@ def test_between_two_chunks_there_is_none(board: marks.Board) -> None:
     """And of a stranger nothing is known."""
     given = board.marks()
     cell = given.cell()
-    given.begin(cell, 1)
+    given.begin(cell, 1, 0)
     cell[0] = 3
     given.end(cell)
     mark = board.read(os.getpid())
@@ -57,10 +57,10 @@ def test_two_processes_of_one_remainder_have_two_cells(
     board: marks.Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cell of one that lives is not taken."""
-    monkeypatch.setattr(marks, "_places", lambda pid: [0, 4])
+    monkeypatch.setattr(marks, "_places", lambda pid: [0, 5])
     board._cells[1] = os.getppid()
     board.marks().cell()[0] = 9
-    assert board._cells[4] == 9 and board._cells[5] == os.getpid()
+    assert board._cells[5] == 9 and board._cells[6] == os.getpid()
     mark = board.read(os.getpid())
     assert mark is not None and mark.task == 9
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from async_plot.jobs import parcels, work
+from async_plot.jobs import marks, parcels, work
 from async_plot.jobs.desk import desk
 from async_plot.jobs.parcels import Order, Parcel
 from async_plot.wire import pickles
@@ -103,6 +104,49 @@ def test_the_slowest_tasks() -> None:
         (7.0, 3),
         (6.0, 7),
     ]
+
+
+def test_a_slow_task_among_many_quick_ones() -> None:
+    """Is told with its own index, wherever it stands."""
+    ticks = [0.0]
+
+    def function(x: float) -> None:
+        ticks[0] += x
+
+    tasks = [1e-6] * 1000
+    tasks[0], tasks[1], tasks[255], tasks[256], tasks[700] = 3.0, 2.0, 4.0, 5.0, 1.0
+    real = time.perf_counter
+    try:
+        time.perf_counter = lambda: ticks[0]
+        parcel = work.run_chunk(near_order(function, _Near()), 1, 50, tasks)
+    finally:
+        time.perf_counter = real
+    assert [(round(took, 4), index) for took, index, _ in parcel.slowest] == [
+        (5.0, 306),
+        (4.0, 305),
+        (3.0, 50),
+        (2.0, 51),
+        (1.0, 750),
+    ]
+
+
+def test_a_task_that_ends_its_process_is_the_one_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also in a chunk of many."""
+    for name, value in (("_board", None), ("_tried", False), ("_opened", {})):
+        monkeypatch.setattr(marks, name, value)
+    board = marks.board()
+    assert board is not None
+    given = order(lambda x: os._exit(3) if x == 300 else x, marks=board.marks())
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=run, args=(given, list(range(600)), 1000))
+    process.start()
+    process.join(AMPLE)
+    assert process.pid is not None and process.exitcode == 3
+    mark = board.read(process.pid)
+    assert mark is not None and mark.task == 1300
+    process.close()
 
 
 class _Near:
