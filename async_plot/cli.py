@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Ctrl-C.
     """
     options = parser().parse_args(arguments)
-    if arguments is None and options.command is _view and hasattr(os, "nice"):
+    if arguments is None and options.command in (_view, _top) and hasattr(os, "nice"):
         # This process is a viewer: it takes no core from a calculation.
         with contextlib.suppress(OSError):
             os.nice(10)
@@ -204,6 +204,39 @@ def parser() -> argparse.ArgumentParser:
     )
     view.set_defaults(command=_view)
 
+    top = commands.add_parser(
+        "top",
+        parents=[common],
+        help="look at the runs in the terminal",
+        description="Look at the runs of this user on this machine, or at one of "
+        "them, in the terminal: progress, workers, failures, log.",
+    )
+    top.add_argument(
+        "run",
+        nargs="?",
+        metavar="NAME|FILE",
+        help="its name, its identifier, or its connection file (default: a list of "
+        "all runs)",
+    )
+    top.add_argument(
+        "--host",
+        metavar="HOST[:PORT]",
+        help="name or address of the run's machine as this one reaches it, for a run "
+        "that listens beyond its machine",
+    )
+    top.add_argument(
+        "--ssh",
+        metavar="[USER@]HOST",
+        help="look at a run of that machine, through ssh",
+    )
+    top.add_argument(
+        "--remote-python",
+        metavar="PATH",
+        help="with --ssh: the Python there that has async_plot (default: the program "
+        "async-plot of that machine)",
+    )
+    top.set_defaults(command=_top)
+
     mortem = commands.add_parser(
         "post-mortem",
         parents=[common],
@@ -301,6 +334,12 @@ def _view(options: argparse.Namespace) -> int:
     from .commands import view
 
     return view.run(options)
+
+
+def _top(options: argparse.Namespace) -> int:
+    from .commands import top
+
+    return top.run(options)
 
 
 def _post_mortem(options: argparse.Namespace) -> int:

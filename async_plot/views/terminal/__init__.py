@@ -1,0 +1,1 @@
+"""The terminal view, on textual, in a process of its own; no calculation imports it."""

@@ -1,0 +1,183 @@
+"""The terminal view: an App whose pages are brought up to date ten times a second.
+
+What others build on:
+
+- ``Top(client=...)`` shows one run, ``Top(listing=...)`` all of them; ``plot=`` makes
+  the widget that draws a run's figures: ``plot(watched)``, see `Watched`. It is asked
+  to ``tick(now)`` if it has such a method, and hides itself by ``display = False``.
+- `run` shows one of them on this terminal and gives the exit status; `driver` is a
+  textual driver class for a terminal that is shared with somebody.
+- A page (`async_plot.views.terminal.pages`) is a textual screen with ``tick(now)``.
+- All lists are `async_plot.views.terminal.lines.Lines`, given `Item`s.
+
+Signals end it as keys do. Knows no run file: whoever starts it lists the runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.widget import Widget
+
+from ...client import Client
+from .pages import RunPage, RunsPage
+from .runs import Listed, Runs
+from .watched import Watched
+
+__all__ = ["Top", "run"]
+
+EVERY = 0.1  # seconds between two looks at what has arrived
+SHARE = 0.25  # of one core that drawing may take before it is done less often
+
+_SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
+
+
+class Top(App[int]):
+    """The runs of this user, or one of them.
+
+    Parameters
+    ----------
+    client : Client, optional
+        The run to show first; without `listing`, the only one.
+    listing : callable, optional
+        Gives the runs, newest first.
+    connect : callable
+        ``connect(run)`` gives the client of a listed run.
+    plot : callable, optional
+        ``plot(watched)`` makes the widget that draws a run's figures.
+    clock : callable
+        Seconds; only differences count.
+    driver_class : class, optional
+        How the terminal is spoken to.
+    """
+
+    TITLE = "async-plot top"
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen { background: ansi_default; color: ansi_default; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "leave", "Quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        *,
+        client: Client | None = None,
+        listing: Callable[[], list[Listed]] | None = None,
+        connect: Callable[[Any], Client] = Client,
+        plot: Callable[[Watched], Widget] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        driver_class: type[Driver] | None = None,
+    ) -> None:
+        super().__init__(driver_class=driver_class, ansi_color=True)
+        self.theme = "ansi-dark"
+        self.runs = Runs(listing, connect)
+        self.clock = clock
+        self.obeys_signals = False  # `run` sets it
+        self.signal = 0  # the one that ended it
+        self._plot = plot
+        self._first: Listed | None = None
+        if client is not None:
+            run = client.run
+            self._first = Listed(
+                run.run, run.name, run.host, run.pid, run.started, alive=True, run=run
+            )
+            self.runs.watched[run.run] = Watched(client, clock=clock)
+        self._listing = listing is not None
+
+    def on_mount(self) -> None:
+        """Show the first page and begin to look."""
+        if self.obeys_signals:
+            self._obey_signals()
+        self.runs.start()
+        if self._listing:
+            self.push_screen(RunsPage())
+        if self._first is not None:
+            self.push_screen(RunPage(self.runs.watched[self._first.key], self._plot))
+        self.call_later(self._tick)
+
+    def _tick(self) -> None:
+        begun = time.perf_counter()
+        page = next((p for p in self.screen_stack if isinstance(p, RunPage)), None)
+        kept = page.watched.client.run.run if page is not None else ""
+        self.runs.take(kept)
+        now = self.clock()
+        for screen in self.screen_stack:
+            tick = getattr(screen, "tick", None)
+            if tick is not None and screen.is_mounted:
+                tick(now)
+        # However much there is to draw, most of a core is left to others.
+        took = time.perf_counter() - begun
+        self.set_timer(max(EVERY - took, took / SHARE, 0.01), self._tick)
+
+    # -- what keys do ----------------------------------------------------------
+
+    def open_run(self, key: str) -> None:
+        """Open the page of a run."""
+        listed = next((each for each in self.runs.listed if each.key == key), None)
+        watched = self.runs.watch(listed) if listed is not None else None
+        if watched is not None:
+            self.push_screen(RunPage(watched, self._plot))
+
+    async def action_back(self) -> None:
+        """Go back to the page before; there may be none."""
+        pages = [each for each in self.screen_stack if hasattr(each, "tick")]
+        if len(pages) > 1:
+            self.pop_screen()
+
+    def action_leave(self) -> None:
+        """End the view."""
+        self.exit(0)
+
+    def action_help(self) -> None:
+        """Tell the keys."""
+
+    def _obey_signals(self) -> None:
+        """End by a signal as by a key: with the screen as it was before."""
+        loop = asyncio.get_running_loop()
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            if number is not None:
+                # Not where there is no main thread, or no such thing.
+                with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                    loop.add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: int) -> None:
+        self.signal = number
+        self.exit(128 + number)
+
+
+def run(app: Top) -> int:
+    """Show it on this terminal until somebody ends it.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 after an error of ours, whose traceback is printed below
+        the screen as it was before.
+    """
+    app.obeys_signals = True
+    try:
+        status = app.run()
+    finally:
+        app.runs.close()
+    if app.signal and app.signal != signal.SIGINT:
+        # Ended as whoever sent it expects.
+        signal.signal(app.signal, signal.SIG_DFL)
+        sys.stdout.flush()
+        os.kill(os.getpid(), app.signal)
+    if app.return_code:
+        return app.return_code
+    return status or 0
