@@ -48,6 +48,8 @@ class Region:
         What a click does instead, in the words of `async_plot.views.playbar`.
     first, last : float
         Of a slider: where its ends are.
+    hint : str
+        What is told while the mouse is over it.
     """
 
     x0: float
@@ -59,6 +61,7 @@ class Region:
     action: str = ""
     first: float = 0.0
     last: float = 0.0
+    hint: str = ""
 
     def within(self, first: float, last: float) -> Region:
         """Make a slider of it, with its ends there."""
@@ -186,6 +189,15 @@ class Pen:
         to_pixels = Affine2D().scale(self.ratio)
         self._shapes.draw_path(context, path, to_pixels, to_rgba(colour))
 
+    def box(
+        self, x: float, y: float, width: float, height: float, colour: str, edge: str
+    ) -> None:
+        """Fill a rectangle with round corners and an edge: a button."""
+        corners = BoxStyle.Round(pad=0, rounding_size=3)
+        self.fill(corners(x, y - height / 2, width, height, 1), edge)
+        inner = corners(x + 1, y - height / 2 + 1, width - 2, height - 2, 1)
+        self.fill(inner, colour)
+
     def bar(self, x0: float, x1: float, y: float, height: float, colour: str) -> None:
         """Fill a lying bar with round ends."""
         if x1 > x0:
@@ -207,13 +219,19 @@ class Pen:
         self.fill(Path.circle((x, y), radius), colour)
 
     def region(
-        self, x0: float, x1: float, y: float, height: float, action: str
+        self,
+        x0: float,
+        x1: float,
+        y: float,
+        height: float,
+        action: str,
+        *,
+        hint: str = "",
     ) -> None:
         """Let a click here do something; of two regions the later one is on top."""
         r, half = self.ratio, height / 2
-        self.regions.append(
-            Region(x0 * r, x1 * r, (y - half) * r, (y + half) * r, "", "", action)
-        )
+        edges = x0 * r, x1 * r, (y - half) * r, (y + half) * r
+        self.regions.append(Region(*edges, "", "", action, hint=hint))
 
     def image(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Everything drawn, as pixels."""
@@ -356,6 +374,8 @@ def palette(paper: Any) -> dict[str, Any]:
     marks["lost"] = "?"
     marks["stalled"] = "‖"
     marks["replay"] = "↺"
+    marks["paused"] = "‖"
+    marks["stopped"] = "■"
     pills = (
         {
             "running": "#1fb58a",
@@ -365,6 +385,8 @@ def palette(paper: Any) -> dict[str, Any]:
             "lost": "#d79bc0",
             "stalled": "#f0e442",
             "replay": "#b3b9c4",
+            "paused": "#b3a8ff",
+            "stopped": "#c8b08a",
         }
         if dark
         else {
@@ -375,6 +397,8 @@ def palette(paper: Any) -> dict[str, Any]:
             "lost": "#9a4a7c",
             "stalled": "#7d6c00",
             "replay": "#5a6472",
+            "paused": "#5a48b0",
+            "stopped": "#6e5a3c",
         }
     )
     return {

@@ -1,40 +1,30 @@
 """The strip: how the run and its watching stand, drawn under the user's figure.
 
-`StripState` holds facts, `draw_strip` draws them with matplotlib on any figure, so
-one drawing serves Qt, Tk and a file. Knows no window, network or clock.
+`StripState` holds what is known; this says it in words, for whoever draws it and for
+views that have none but words. Knows no pen, window, network or clock.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from ..replay import Place
 from ..wire.messages import Message, RunState, Stalled
-from . import jobtexts
+from . import controltexts, jobtexts
+from .controls import Controls
 from .jobs import Jobs
-from .playbar import HEIGHT, draw_playbar, told
+from .playbar import told
 from .wording import count, duration, last_line, one_line, percent, value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from .pen import Pen, Region
-
-# What draws is imported where it is needed: a view in words has no use for it, and
-# matplotlib takes a second.
 
 __all__ = [
     "StripState",
     "content",
-    "draw_strip",
+    "facts",
     "heading",
     "message",
-    "strip_height",
+    "standing",
     "words",
 ]
 
@@ -105,6 +95,8 @@ class StripState:
         What is to be known of a replay's file.
     jobs : Jobs
         What was heard of its jobs.
+    controls : Controls
+        How it is steered, and what this view offers for that.
     """
 
     name: str = ""
@@ -147,6 +139,7 @@ class StripState:
     replayed: bool = False
     foreign: str = ""
     jobs: Jobs = field(default_factory=Jobs)
+    controls: Controls = field(default_factory=Controls)
 
     def take_stall(self, message: Stalled, now: float) -> None:
         """Note that the calculation has stalled, or goes on."""
@@ -172,80 +165,12 @@ class StripState:
         self.note, self.note_until = note, now + seconds
 
 
-def strip_height(
-    state: StripState, width: float = 640.0, room: float = math.inf, now: float = 0.0
-) -> int:
-    """Height that the strip wants, in pixels of an ordinary screen.
-
-    Parameters
-    ----------
-    state : StripState
-        What it is to tell.
-    width, room : float
-        Pixels that there are, across and down; what jobs have to tell is cut to that.
-    now : float
-        Seconds, on the clock of `state`.
-    """
-    from . import jobrows
-
-    fixed = _fixed(state)
-    rows = jobrows.plan(state.jobs, width, room - fixed, now)
-    return fixed + sum(row.height for row in rows)
-
-
-def _fixed(state: StripState) -> int:
-    """Height without the rows of jobs."""
-    return _EDGE * 2 + sum(row.height for row in _ROWS if row.wanted(state))
-
-
-def draw_strip(
-    figure: Figure, state: StripState, now: float, *, paper: Any = "white"
-) -> list[Region]:
-    """Fill a figure with the strip.
-
-    Parameters
-    ----------
-    figure : Figure
-        Emptied first; its size is taken as it is.
-    state : StripState
-        What to tell.
-    now : float
-        Seconds, on the clock of `state`.
-    paper : colour, default: "white"
-        Face colour of the user's figure; a dark one makes a dark strip.
-
-    Returns
-    -------
-    list of Region
-        What can be clicked.
-    """
-    from . import jobrows
-    from .pen import Pen, Pixels, palette
-
-    pen = Pen(figure, palette(paper))
-    width, height = pen.width, pen.height
-    pen.line([0, width], [height - 0.5] * 2, pen.colours["rule"], 1.0)
-    y = height - _EDGE
-    for row in _ROWS:
-        if row is _SCALARS:
-            for each in jobrows.plan(state.jobs, width, height - _fixed(state), now):
-                each.draw(pen, y - each.height / 2)
-                y -= each.height
-        if row.wanted(state) and y - row.height >= 0:
-            row.draw(pen, state, now, y - row.height / 2)
-            y -= row.height
-    figure.clear()
-    figure.set_facecolor(pen.colours["ground"])
-    figure.add_artist(Pixels(pen.image()))
-    return pen.regions
-
-
 def content(state: StripState, now: float) -> tuple[Any, ...]:
     """All that a drawing would tell; equal means that none is needed."""
     return (
         state.name,
-        _word(state, now),
-        tuple(_facts(state, now)),
+        standing(state, now),
+        tuple(facts(state, now)),
         message(state, now),
         told(state.place) if state.place is not None else None,
         tuple(
@@ -254,6 +179,7 @@ def content(state: StripState, now: float) -> tuple[Any, ...]:
         ),
         state.jobs.revision,
         int(2 * now) if state.jobs.moves(now) else 0,  # times go on
+        controltexts.told(state.controls, now),
     )
 
 
@@ -276,6 +202,8 @@ def words(state: StripState, now: float) -> tuple[list[tuple[str, str]], str]:
     kind, short, _, whole = message(state, now)
     if short:
         pieces += [("", "line"), (short, kind)]
+    if steered := controltexts.words(state.controls):
+        pieces += [("", "line"), *steered]
     told, failures = jobtexts.words(state.jobs, now)
     whole = whole if whole.strip() != short else ""
     return pieces + told, whole or failures
@@ -283,131 +211,62 @@ def words(state: StripState, now: float) -> tuple[list[tuple[str, str]], str]:
 
 def heading(state: StripState, now: float) -> list[tuple[str, str]]:
     """The first of the pieces that `words` gives: state, name, facts."""
-    word = _word(state, now)
-    key = state.state if word == state.state else "stalled"
+    key, word = standing(state, now)
     pieces = [(word, key), (one_line(state.name), "name")]
-    for _, text, kind in _facts(state, now):
+    for _, text, kind in facts(state, now):
         if not (kind == "faint" and text.startswith("0 ")):  # nothing to tell
             pieces.append((text, kind))
     return pieces
 
 
-# -- rows --------------------------------------------------------------------------
-
-_EDGE = 4  # pixels above and below the rows
-_PAD = 10.0  # pixels at the left and right end
-_GAP = 14.0  # pixels between facts
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the strip; another kind of row is one more of these."""
-
-    height: int
-    wanted: Callable[[StripState], bool]
-    draw: Callable[[Pen, StripState, float, float], None]
-
-
-def _draw_head(pen: Pen, state: StripState, now: float, y: float) -> None:
-    """Draw the state in its colour, the name, and the facts at the right."""
-    word = _word(state, now)
-    key = state.state if word == state.state else "stalled"
-    mark, colour = pen.colours["states"].get(key, ("?", "#777777"))
-    end = pen.pill(_PAD, y, f"{mark} {word}", colour)
-    left = end + 8
-    facts = _facts(state, now)
-    name = one_line(state.name)
-    room = pen.width - _PAD - left
-    wanted = min(pen.measure(name, bold=True), 0.4 * room)
-    chosen: list[tuple[str, str]] = []
-    used = 0.0
-    # By weight; what has no room is left out, never drawn over something else.
-    for _, text, kind in sorted(facts, key=lambda fact: fact[0]):
-        size = pen.measure(text) + _GAP
-        if used + size > room - wanted:
-            break
-        chosen.append((text, kind))
-        used += size
-    order = {text: index for index, (_, text, _) in enumerate(facts)}
-    chosen.sort(key=lambda item: order[item[0]])
-    pen.text(left, y, pen.elide(name, room - used, bold=True), bold=True)
-    x = pen.width - _PAD - used + _GAP
-    for text, kind in chosen:
-        pen.text(x, y, text, colour=pen.colours[kind])
-        x += pen.measure(text) + _GAP
-
-
-def _word(state: StripState, now: float) -> str:
-    """How the run stands, in a word or two."""
+def standing(state: StripState, now: float, *, short: bool = False) -> tuple[str, str]:
+    """How the run stands: a name of its colour, and a word or two."""
     if state.state == RunState.RUNNING.value:
-        if state.hangs:
-            return f"stalled {duration(now - state.stalled_at)}"
         if state.silent:
-            return f"silent {duration(state.silent)}"
-    return state.state
+            return "stalled", f"silent {duration(state.silent)}"
+        key, word = controltexts.standing(state.controls, now, short=short)
+        if word:
+            return key, word
+        if state.hangs:
+            return "stalled", f"stalled {duration(now - state.stalled_at)}"
+    return state.state, state.state
 
 
-def _facts(state: StripState, now: float) -> list[tuple[int, str, str]]:
+def facts(state: StripState, now: float) -> list[tuple[int, str, str]]:
     """Weight, text and colour of each fact, in their order on the screen."""
-    facts: list[tuple[int, str, str]] = []
+    found: list[tuple[int, str, str]] = []
     running = state.state == RunState.RUNNING.value
     if state.frame:
         where = f"{one_line(state.plotter)} " if state.plotter else ""
-        facts.append((1, f"{where}frame {count(state.frame)}", "ink"))
+        found.append((1, f"{where}frame {count(state.frame)}", "ink"))
         if not state.replayed:
-            facts.append((4, f"{count(state.shown)} shown", "faint"))
-            facts.append((5, f"{count(state.dropped)} dropped", "faint"))
+            found.append((4, f"{count(state.shown)} shown", "faint"))
+            found.append((5, f"{count(state.dropped)} dropped", "faint"))
     else:
-        facts.append((1, "no frame yet" if running else "no frame", "faint"))
+        found.append((1, "no frame yet" if running else "no frame", "faint"))
     weight, kind = (1, "alarm") if state.refused else (7, "faint")
     if state.refused or not state.replayed:
-        facts.append((weight, f"{count(state.refused)} refused", kind))
+        found.append((weight, f"{count(state.refused)} refused", kind))
     if state.mid_step and state.state != RunState.RUNNING.value:
-        facts.append((1, "may be mid-step", "warning"))
+        found.append((1, "may be mid-step", "warning"))
     if state.foreign:
-        facts.append((2, "not trusted", "warning"))
+        found.append((2, "not trusted", "warning"))
     if state.failures:
         plural = "s" if state.failures > 1 else ""
-        facts.append((2, f"{count(state.failures)} failure{plural}", "alarm"))
+        found.append((2, f"{count(state.failures)} failure{plural}", "alarm"))
     if state.missed:
-        facts.append((6, f"{count(state.missed)} lines missed", "faint"))
+        found.append((6, f"{count(state.missed)} lines missed", "faint"))
     if running and state.frame:
         age = now - state.frame_at
         if age >= SILENT and not state.drawing:
-            facts.append((2, f"last frame {duration(age)} ago", "ink"))
+            found.append((2, f"last frame {duration(age)} ago", "ink"))
         elif state.lag is not None:
-            facts.append((3, f"lag {duration(state.lag)}", "faint"))
+            found.append((3, f"lag {duration(state.lag)}", "faint"))
     if state.overhead is not None:
         cost = f"cost {percent(state.overhead)} of {percent(state.budget)}"
         over = state.overhead > 1.2 * state.budget
-        facts.append((3, cost, "alarm" if over else "faint"))
-    return facts
-
-
-def _draw_message(pen: Pen, state: StripState, now: float, y: float) -> None:
-    """Draw the newest failure or the newest log line; the whole is a click away."""
-    from .pen import Region
-
-    kind, short, title, whole = message(state, now)
-    if not short:
-        return
-    x = _PAD
-    if kind == "alarm":
-        x = pen.text(x, y, "▲", colour=pen.colours["alarm"]) + 6
-    room = pen.width - _PAD - x
-    shown = pen.elide(short, room)
-    hint = "click for all"
-    if whole and pen.width >= 560 and (shown != short or whole.strip() != short):
-        shown = pen.elide(short, room - pen.measure(hint) - _GAP)
-        end = pen.width - _PAD
-        pen.text(end - pen.measure(hint), y, hint, colour=pen.colours["link"])
-    pen.text(x, y, shown, colour=pen.colours[kind])
-    if whole:
-        half = 9 * pen.ratio
-        middle = y * pen.ratio
-        pen.regions.append(
-            Region(0, pen.width * pen.ratio, middle - half, middle + half, title, whole)
-        )
+        found.append((3, cost, "alarm" if over else "faint"))
+    return found
 
 
 def message(state: StripState, now: float) -> tuple[str, str, str, str]:
@@ -475,74 +334,3 @@ def _stall(state: StripState, until: float) -> tuple[str, str]:
     title = f"No sign of life for {duration(until - state.stalled_at)}"
     where = one_line(state.stalled.partition("\n")[0])
     return title, f"{title[0].lower()}{title[1:]}, {where}"
-
-
-def _draw_scalars(pen: Pen, state: StripState, now: float, y: float) -> None:
-    """Draw the newest value of each scalar, and its history as a small line."""
-    total = len(state.scalars)
-    room = pen.width - 2 * _PAD
-    if room < 100:
-        return
-    fit = max(1, min(6, total, int(room // 130)))
-    names = list(state.scalars)[:fit]
-    cell = room / fit
-    for index, name in enumerate(names):
-        _, values = state.scalars[name]
-        left = _PAD + index * cell
-        right = left + cell - _GAP
-        more = total - fit if index == fit - 1 else 0
-        if more:
-            text = f"+{more}"
-            right -= pen.measure(text) + 6
-            pen.text(right + 6, y, text, colour=pen.colours["faint"])
-        newest = value(values[-1]) if len(values) else "-"
-        label = pen.elide(one_line(name), 0.4 * (right - left))
-        x = pen.text(left, y, label, colour=pen.colours["faint"]) + 5
-        x = pen.text(x, y, newest) + 8
-        if right - x >= 24:
-            pen.sparkline(x, min(right, x + 160), y, values)
-
-
-def _draw_place(pen: Pen, state: StripState, now: float, y: float) -> None:
-    assert state.place is not None
-    draw_playbar(pen, state.place, y, state.times)
-
-
-_SCALARS = _Row(22, lambda state: bool(state.scalars), _draw_scalars)
-_ROWS = (
-    _Row(HEIGHT, lambda state: state.place is not None, _draw_place),
-    _Row(20, lambda state: True, _draw_head),
-    _Row(18, lambda state: True, _draw_message),
-    _SCALARS,  # above them stand the jobs
-)
-
-
-def _demo() -> None:
-    """Show the strip in every state, light and dark."""
-    import matplotlib.pyplot as plt
-
-    from .pen import DPI
-
-    steps = np.arange(300.0)
-    for paper in ("white", "#15181d"):
-        for state in RunState:
-            shown = StripState(
-                name="demo",
-                state=state.value,
-                state_text="ZeroDivisionError: division by zero",
-                frame=12345,
-                frame_at=9.99,
-                shown=512,
-                dropped=11833,
-                lag=0.012,
-                overhead=0.004,
-                log="step 12345: residual 1.3e-9",
-                scalars={"energy": (steps, np.exp(-steps / 90))},
-            )
-            figure = plt.figure(figsize=(8, strip_height(shown) / DPI), dpi=DPI)
-            draw_strip(figure, shown, 10.0, paper=paper)
-    plt.show()
-
-
-if __name__ == "__main__":
-    _demo()

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 from . import jobtexts
 from .pen import DPI, Region
-from .strip import StripState, content, draw_strip, strip_height
+from .strip import StripState, content
+from .striprows import draw_strip, strip_height
 from .toolkits import Toolkit
 from .wording import one_line
 

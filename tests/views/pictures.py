@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread, imsave
 
 from async_plot.views.pen import DPI, Region
-from async_plot.views.strip import StripState, draw_strip, strip_height
+from async_plot.views.strip import StripState
+from async_plot.views.striprows import draw_strip, strip_height
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = 3.0  # mean difference of a pixel's 0 to 255: another FreeType, say
@@ -83,7 +84,7 @@ class Sheet:
 
 def overlaps(told: StripState, width: int, now: float) -> list[str]:
     """Words that are drawn over another, or beyond the end of a strip wide enough."""
-    from async_plot.views import pen
+    from async_plot.views import pen, striprows
 
     pens: list[pen.Pen] = []
 
@@ -92,11 +93,11 @@ def overlaps(told: StripState, width: int, now: float) -> list[str]:
             super().__init__(*args)
             pens.append(self)
 
-    before, pen.Pen = pen.Pen, Kept  # type: ignore[misc]
+    before, striprows.Pen = striprows.Pen, Kept
     try:
         drawn(told, width, "white", now)
     finally:
-        pen.Pen = before  # type: ignore[misc]
+        striprows.Pen = before
     ends: dict[float, float] = {}
     wrong = []
     for x, y, line, _ in sorted(pens[0]._words, key=lambda word: (word[1], word[0])):

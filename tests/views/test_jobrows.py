@@ -12,7 +12,8 @@ import pytest
 
 from async_plot.views import jobrows, jobtexts
 from async_plot.views.jobs import Jobs
-from async_plot.views.strip import StripState, strip_height
+from async_plot.views.strip import StripState
+from async_plot.views.striprows import strip_height
 
 from . import pictures
 from .said import CASES, EIGHT, NOW, bar, failure, heard, job, loop, workers

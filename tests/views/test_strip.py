@@ -12,7 +12,8 @@ import pytest
 from matplotlib import rc_context
 
 from async_plot.views.pen import Region
-from async_plot.views.strip import StripState, content, strip_height, words
+from async_plot.views.strip import StripState, content, words
+from async_plot.views.striprows import strip_height
 from async_plot.wire.messages import Stalled
 
 from . import pictures

@@ -12,8 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from async_plot.views import stripcanvas
-from async_plot.views.strip import StripState, strip_height
+from async_plot.views.strip import StripState
 from async_plot.views.stripcanvas import EVERY, JOBS_EVERY, SHRINK_AFTER, StripCanvas
+from async_plot.views.striprows import strip_height
 
 from ..helpers import eventually
 from .conftest import ALARM, PILLS, Calculation, Screen
