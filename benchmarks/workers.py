@@ -73,6 +73,7 @@ def measure(smoke: bool = False) -> Iterator[Row]:
 def _many(count: int, length: float) -> tuple[float, float, float, float]:
     from async_plot import Server
     from async_plot.jobs.desk import desk
+    from async_plot.jobs.ledger import RATE
 
     with run_files(), Server(view=None) as server:
         shared = context.RawArray("d", 4)
@@ -85,7 +86,7 @@ def _many(count: int, length: float) -> tuple[float, float, float, float]:
             with _process(_simulate, reporter._way, count, shared):
                 if not wait_until(lambda: shared[1], 60):
                     raise RuntimeError(f"{shared[3]:.0f} of {count} workers are listed")
-                time.sleep(2 * count / 250)  # until each knows its pace
+                time.sleep(2 * count / RATE)  # until each knows its pace
                 before = shared[2]
                 cost = _share(length)
                 reports = (shared[2] - before) / length

@@ -162,13 +162,14 @@ class _Form:
                 return False
         except Exception:  # of any object's own doing
             return False
-        return all(_is_plain(getattr(message, name)) for name in self._rest)
-
-
-def _is_plain(value: Any) -> bool:
-    if type(value) is int:
-        return -1 <= value <= MOST
-    return type(value) is bool or (type(value) is list and not value)
+        for name in self._rest:
+            value = getattr(message, name)
+            if type(value) is int:
+                if not -1 <= value <= MOST:
+                    return False
+            elif type(value) is not bool and (type(value) is not list or value):
+                return False
+        return True
 
 
 _forms: dict[type[Any], _Form] = {}

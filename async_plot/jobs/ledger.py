@@ -38,7 +38,7 @@ __all__ = ["Ledger"]
 
 EVERY = 0.1  # seconds between two looks, while somebody watches
 UNWATCHED = 0.5  # the same while nobody does, and no worker reports
-RATE = 250  # reports a second of all workers together: 2 % of a core, on a slow one
+RATE = 180  # reports a second of all workers together: 2 % of a core, on a slow one
 BARS = 100  # bars of one worker that run at the same time
 GRACE = 5.0  # seconds in which a worker that was cut off comes back
 HELD = 200  # records and points of a worker that wait until it has a number

@@ -91,10 +91,11 @@ class Peer:
         traffic: Traffic,
         now: float,
         binding: Callable[[], bytes] = bytes,
+        stage: memoryview | None = None,
     ) -> None:
         self.sock = sock
         self.address = address
-        self.connection = Connection(Dialled(key, binding=binding))
+        self.connection = Connection(Dialled(key, binding=binding), stage=stage)
         self.port = 0  # of its end
         self.number = 0  # of the connection, where it is a worker's
         self.traffic = traffic

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ClosedError, HandshakeError, ProtocolError
 from ..wire.connection import Phase
-from ..wire.framing import describe
+from ..wire.framing import describe, new_stage
 from ..wire.handshake import TIMEOUT as HANDSHAKE_TIMEOUT
 from ..wire.messages import Message, Role
 from . import sockets
@@ -101,6 +101,7 @@ class Reception:
         self._numbers = itertools.count(1)
         self._attended = 0  # number of the last worker that there was time for
         self._most = MAX_WORKERS
+        self._stage = new_stage()
 
     # -- waiting ---------------------------------------------------------------
 
@@ -178,13 +179,17 @@ class Reception:
     def put(self, peer: Peer, message: Message) -> None:
         """Queue a message; `flush` sends it."""
         peer.connection.send(message)
-        _say("<", peer, message)
+        if debug.isEnabledFor(logging.DEBUG):
+            _say("<", peer, message)
 
     def tell(self, messages: Sequence[Message], now: float) -> None:
         """Say something to every viewer."""
+        loud = debug.isEnabledFor(logging.DEBUG)
         for peer in self.proven():
             for message in messages:
-                self.put(peer, message)
+                peer.connection.send(message)
+                if loud:
+                    _say("<", peer, message)
             if not peer.connection.mid_send:
                 self.flush(peer, now)
 
@@ -310,7 +315,9 @@ class Reception:
                 bound = (
                     functools.partial(self._gate.binding, port) if self._gate else bytes
                 )
-                peer = Peer(sock, where, self._key, self.traffic, now, bound)
+                peer = Peer(
+                    sock, where, self._key, self.traffic, now, bound, self._stage
+                )
                 peer.port = port
                 self._selector.register(sock, selectors.EVENT_READ, peer)
             except OSError as error:
@@ -356,10 +363,12 @@ class Reception:
                 self._set_apart(peer)
             if self._is_here(peer):
                 self._greet(peer)
+        loud = debug.isEnabledFor(logging.DEBUG)
         for message in messages:
             if not self._is_here(peer):
                 return
-            _say(">", peer, message)
+            if loud:
+                _say(">", peer, message)
             self._hear(peer, message, now)
         if self._is_here(peer) and connection.wants_to_send:
             self.flush(peer, now)
@@ -402,5 +411,4 @@ class Reception:
 
 
 def _say(direction: str, peer: Peer, message: Message) -> None:
-    if debug.isEnabledFor(logging.DEBUG):
-        debug.debug("%s %s %s", direction, peer.address, describe(message))
+    debug.debug("%s %s %s", direction, peer.address, describe(message))

@@ -15,23 +15,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import msgpack
 
 from ..errors import MessageTooLargeError, ProtocolError
-from .messages import (
-    FROM_CALCULATION,
-    FROM_RENDERER,
-    FROM_VIEWER,
-    FROM_WORKER,
-    IN_FILES,
-    TO_WORKER,
-    Frame,
-    Memory,
-    Message,
-)
+from .forms import FORMS
+from .messages import Frame, Memory, Message
 
 __all__ = [
     "Limits",
@@ -42,6 +33,7 @@ __all__ = [
     "encode",
     "head",
     "measure",
+    "new_stage",
     "printable",
     "without_buffers",
 ]
@@ -52,19 +44,9 @@ _TELLING = (
     *("bar", "worker", "job"),
 )
 _PREFIX = struct.Struct("!IHBB")
-_STAGE = 65536  # bytes; what a small message arrives in together with its kin
+_STAGE = 65536  # bytes
 _DIRECT = 16384  # bytes still missing from which memory is lent directly
-_KINDS: dict[type[Any], None] = dict.fromkeys(
-    (
-        *FROM_CALCULATION,
-        *FROM_VIEWER,
-        *FROM_WORKER,
-        *TO_WORKER,
-        *FROM_RENDERER,
-        *IN_FILES,
-    )
-)
-_KNOWN = {kind.code for kind in _KINDS}
+_KNOWN = {kind.code for kind in FORMS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +95,12 @@ def encode(message: Message) -> list[memoryview]:
         If the message exceeds what the other end takes.
     """
     kind = type(message)
-    header: bytes = msgpack.packb(
-        [getattr(message, name) for name, _, _ in _HEADERS[kind]],
-        unicode_errors="surrogatepass",
-    )
+    form = FORMS[kind]
+    header: bytes = msgpack.packb(form.get(message), unicode_errors="surrogatepass")
+    if not form.buffers:
+        if len(header) > FROM_CALCULATION_LIMITS.header:
+            _check(len(header), [], FROM_CALCULATION_LIMITS)
+        return [memoryview(_PREFIX.pack(len(header), 0, kind.code, 0) + header)]
     buffers = [_bytes(buffer) for buffer in getattr(message, "buffers", ())]
     start = head(kind, len(header), [len(buffer) for buffer in buffers])
     return [memoryview(start + header), *(b for b in buffers if len(b))]
@@ -143,6 +127,11 @@ def head(kind: type[Any], header: int, sizes: list[int]) -> bytes:
     return struct.pack(form, header, len(sizes), kind.code, 0, *sizes)
 
 
+def new_stage() -> memoryview:
+    """Make memory in which small messages arrive, together with their kin."""
+    return memoryview(bytearray(_STAGE))
+
+
 class Reader:
     """Cut a byte stream into messages, lending the memory to receive into.
 
@@ -155,6 +144,9 @@ class Reader:
         The most that a message may announce.
     allocate : callable, default: bytearray
         ``allocate(n)`` gives writable memory of ``n`` bytes for a buffer.
+    stage : memoryview, optional
+        From `new_stage`, where small messages arrive. Many readers may share it, if
+        each is told what came there before another one lends it.
     """
 
     # Whether the memory lent last belongs to one part of a message alone.
@@ -165,12 +157,13 @@ class Reader:
         accepts: Iterable[type[Any]],
         limits: Limits,
         allocate: Callable[[int], Memory] = bytearray,
+        stage: memoryview | None = None,
     ) -> None:
         self.unknown = 0
         self._accepts = {kind.code: kind for kind in accepts}
         self._limits = limits
         self._allocate = allocate
-        self._stage = memoryview(bytearray(_STAGE))
+        self._stage = new_stage() if stage is None else stage
         self._target = memoryview(b"")
         self._filled = 0
         self._begin()
@@ -259,7 +252,7 @@ class Reader:
         stage, table = self._stage, start + _PREFIX.size
         if table > count:
             return start
-        header, buffers, self._code, zero = _PREFIX.unpack_from(stage, start)
+        header, buffers, code, zero = _PREFIX.unpack_from(stage, start)
         begin: int = table + 8 * buffers
         end: int = begin + header
         limits = self._limits
@@ -267,18 +260,20 @@ class Reader:
             return start
         if end > count:
             return start
-        sizes = struct.unpack_from(f"!{buffers}Q", stage, table)
-        total = sum(sizes)
-        if total > limits.memory or end + total > count:
-            return start
-        self._header = bytes(stage[begin:end])
-        for size in sizes:
-            memory = self._take(size)
-            if size:
-                memoryview(memory)[:] = stage[end : end + size]
-            self._buffers.append(memory)
-            end += size
-        self._finish(messages)
+        memories: list[Memory] = []
+        data = bytes(stage[begin:end])
+        if buffers:
+            sizes = struct.unpack_from(f"!{buffers}Q", stage, table)
+            total = sum(sizes)
+            if total > limits.memory or end + total > count:
+                return start
+            for size in sizes:
+                memory = self._take(size)
+                if size:
+                    memoryview(memory)[:] = stage[end : end + size]
+                memories.append(memory)
+                end += size
+        self._assemble(code, data, memories, messages)
         return end
 
     def _read_prefix(self) -> None:
@@ -311,15 +306,20 @@ class Reader:
         self._filled = 0
 
     def _finish(self, messages: list[Message]) -> None:
-        kind = self._accepts.get(self._code)
+        assert self._header is not None
+        self._assemble(self._code, self._header, self._buffers, messages)
+        self._begin()
+
+    def _assemble(
+        self, code: int, header: bytes, buffers: list[Memory], messages: list[Message]
+    ) -> None:
+        kind = self._accepts.get(code)
         if kind is not None:
-            assert self._header is not None
-            messages.append(assemble(kind, self._header, self._buffers))
-        elif self._code in _KNOWN:
-            raise ProtocolError(f"message code {self._code} from the wrong end")
+            messages.append(assemble(kind, header, buffers))
+        elif code in _KNOWN:
+            raise ProtocolError(f"message code {code} from the wrong end")
         else:
             self.unknown += 1
-        self._begin()
 
 
 def describe(message: Message) -> str:
@@ -454,17 +454,14 @@ def assemble(kind: type[Any], header: bytes, buffers: list[Memory]) -> Message:
         )
     except Exception as error:  # msgpack raises a dozen unrelated classes
         raise ProtocolError(f"header of {kind.__name__}: {error!r}") from None
-    checks = _HEADERS[kind]
-    if type(values) is not list or len(values) < _REQUIRED[kind]:
+    form = FORMS[kind]
+    if type(values) is not list or len(values) < form.required:
         raise ProtocolError(f"header of {kind.__name__} lacks fields")
-    values += _DEFAULTS[kind][len(values) - _REQUIRED[kind] :]
-    del values[len(checks) :]
-    for value, (name, declared, fits) in zip(values, checks):
-        if not fits(value):
-            raise ProtocolError(
-                f"{name} of {kind.__name__} is {type(value).__name__}, not {declared}"
-            )
-    if kind in _WITH_BUFFERS:
+    values += form.defaults[len(values) - form.required :]
+    del values[len(form.checks) :]
+    if not form.fits(values):
+        form.check(values)
+    if form.buffers:
         values.append(buffers)
     elif buffers:
         raise ProtocolError(f"{kind.__name__} carries no buffers")
@@ -498,46 +495,3 @@ def without_buffers(head: bytes) -> tuple[Frame, list[int]]:
     frame = assemble(Frame, head[found.start : found.end], [])
     assert isinstance(frame, Frame)
     return frame, found.sizes
-
-
-def _list_of(kind: type) -> Callable[[Any], bool]:
-    return lambda value: type(value) is list and all(type(v) is kind for v in value)
-
-
-# Declared type of a field -> does this value, fresh from msgpack, have it?
-_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "str": lambda value: type(value) is str,
-    "int": lambda value: type(value) is int and value >= 0,
-    "Index": lambda value: type(value) is int and value >= -1,
-    "float": lambda value: type(value) in (float, int),
-    "bool": lambda value: type(value) is bool,
-    "bytes": lambda value: type(value) is bytes,
-    "list[str]": _list_of(str),
-    "list[int]": _list_of(int),
-    "list[float]": lambda value: (
-        type(value) is list and all(type(v) in (float, int) for v in value)
-    ),
-}
-
-# Name, declared type and check of each field of each message's header.
-_HEADERS: dict[type[Any], list[tuple[str, str, Callable[[Any], bool]]]] = {
-    kind: [
-        (item.name, str(item.type), _CHECKS[str(item.type)])
-        for item in fields(kind)
-        if item.name != "buffers"
-    ]
-    for kind in _KINDS
-}
-# Fields that were appended to a message later, and what they are where they lack.
-_DEFAULTS: dict[type[Any], list[Any]] = {
-    kind: [
-        item.default
-        for item in fields(kind)
-        if item.name != "buffers" and item.default is not MISSING
-    ]
-    for kind in _HEADERS
-}
-_REQUIRED = {kind: len(_HEADERS[kind]) - len(_DEFAULTS[kind]) for kind in _HEADERS}
-_WITH_BUFFERS = {
-    kind for kind in _HEADERS if any(item.name == "buffers" for item in fields(kind))
-}

@@ -13,11 +13,13 @@ from hypothesis import given, settings
 
 from async_plot.errors import MessageTooLargeError, ProtocolError
 from async_plot.wire import framing
+from async_plot.wire.forms import FORMS
 from async_plot.wire.framing import Limits, Reader, describe, encode
 from async_plot.wire.messages import (
     FROM_CALCULATION,
     FROM_RENDERER,
     FROM_VIEWER,
+    FROM_WORKER,
     Failure,
     Frame,
     Goodbye,
@@ -361,6 +363,24 @@ def test_limits_are_the_readers_own():
     assert str(caught.value) == "buffers of 9 exceeds the limit of 8"
 
 
+@pytest.mark.parametrize("step", [1, 3, 17, 1000])
+def test_readers_that_share_a_stage_do_not_meet(step):
+    """Whatever came to one so far stays its own, wherever it was broken off."""
+    stage = framing.new_stage()
+    said = [message for message in SAMPLES.values() if type(message) in FROM_WORKER]
+    orders = [said, said[::-1]]
+    readers = [reader_for(Points, stage=stage) for _ in orders]
+    waiting = [stream(*messages) for messages in orders]
+    heard = [[], []]
+    while any(waiting):
+        for index, reader in enumerate(readers):
+            heard[index] += feed(reader, waiting[index][:step])
+            waiting[index] = waiting[index][step:]
+    assert [[plain(m) for m in messages] for messages in heard] == [
+        [plain(m) for m in messages] for messages in orders
+    ]
+
+
 def test_reserved_byte_must_be_zero():
     """The last byte of the prefix is kept for later and must be zero."""
     with pytest.raises(ProtocolError, match="reserved byte"):
@@ -440,7 +460,7 @@ WRONG = {
 @each_kind
 def test_confused_types_of_fields_are_refused(kind):
     """Each field must have its declared type; nothing is converted in silence."""
-    names = [name for name, _, _ in framing._HEADERS[kind]]
+    names = [name for name, _, _ in FORMS[kind].checks]
     good = [getattr(SAMPLES[kind], name) for name in names]
     tried = 0
     for index, name in enumerate(names):

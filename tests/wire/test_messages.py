@@ -8,7 +8,7 @@ import typing
 
 import pytest
 
-from async_plot.wire import codec, framing, messages
+from async_plot.wire import codec, forms, messages
 from async_plot.wire.messages import (
     FROM_CALCULATION,
     FROM_RENDERER,
@@ -132,7 +132,7 @@ def test_types_of_fields_can_be_checked(kind):
     """Each field of a header has a type that the reader knows how to check."""
     for field in dataclasses.fields(kind):
         if field.name != "buffers":
-            assert field.type in framing._CHECKS
+            assert field.type in forms._CHECKS
 
 
 def test_only_what_may_be_superseded_is_in_the_newest_lane():
