@@ -30,6 +30,7 @@ LEAK_WAIT = 30.0  # seconds that something may take to go away after a test
 _CLEARED = (
     "ASYNC_PLOT",
     "ASYNC_PLOT_DEBUG",
+    "ASYNC_PLOT_RUN",
     "DISPLAY",
     "WAYLAND_DISPLAY",
     "MPLBACKEND",

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from ..net import surroundings
 from ..wire.messages import Progress
+from . import kin
 from .counting import Counter, count, redeliver
 from .desk import desk
 from .estimate import Estimate
@@ -151,6 +152,7 @@ class Bar:
             self._handle = Handle(self)
             _opened(self._handle)
             self._handle.style = self._style()
+            kin.seek()
             desk.add(self._handle)
             lines.begin(self._handle)
 
@@ -235,6 +237,8 @@ class Bar:
             handle.end(self._told(self.clock(), state))
             desk.remove(handle)
             lines.end(handle)
+            if self.leave:
+                kin.settle()
         self.state = state  # last: an interrupt before, and it is done again
 
     def __enter__(self: B) -> B:

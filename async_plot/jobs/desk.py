@@ -97,6 +97,8 @@ class Reader:
         ``reporter()`` gives what a worker reports by to the same place, or None.
     run : str
         Identifier of the run that is told: what belongs to another one is not.
+    worker : str
+        Whose it is what is begun by no worker in particular.
     """
 
     def __init__(
@@ -104,9 +106,11 @@ class Reader:
         wake: Callable[[], None],
         reporter: Callable[[], Reporter | None] = lambda: None,
         run: str = "",
+        worker: str = "",
     ) -> None:
         self.reporter = reporter
         self.run = run
+        self._worker = worker
         self._wake = wake
         self._woken = False
         self._said: deque[Message] = deque()
@@ -205,7 +209,7 @@ class Reader:
         message = source.look(now)
         if told is self and source in ended and _is_fleeting(message):
             return []
-        return [_seated(message, worker, job)]
+        return [_seated(message, worker or self._worker, job)]
 
     def _is_of_another(self, run: str) -> bool:
         return bool(run and self.run and run != self.run)

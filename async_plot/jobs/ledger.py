@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..net import files, runs
 from ..net.annex import Way
 from ..net.chronicle import Chronicle
 from ..wire.framing import printable
@@ -31,8 +32,8 @@ from ..wire.messages import (
 from .desk import Desk, Reader
 from .desk import desk as the_desk
 from .hearsay import bound
-from .reporter import PACE, Reporter
-from .standing import Standing
+from .reporter import PACE, Reporter, come_of_age
+from .standing import GONE, Standing
 
 __all__ = ["Ledger"]
 
@@ -94,6 +95,7 @@ class Ledger:
         self._identities: set[str] = set()
         self._paced = 0  # how many workers there were when they were told their pace
         self._cut: dict[str, float] = {}  # bars of workers that left, and when
+        self._lost: dict[str, float] = {}  # workers of no job that left, and when
         self._names: set[str] = set()
         self._told: dict[str, int] = {}  # failures of each job
         self._trickle: dict[str, Failure] = {}
@@ -117,6 +119,7 @@ class Ledger:
         self._chronicle = chronicle
         run = self._way.run if self._way is not None else ""
         self._reader = self._desk.reader(wake, self.reporter, run)
+        come_of_age()
 
     def close(self) -> None:
         """Read it no more."""
@@ -131,7 +134,7 @@ class Ledger:
             return math.inf
         if self._peers or reader.eager or (reader.busy and watched):
             return self._looked + EVERY
-        if reader.busy or self._cut or self._trickle:
+        if reader.busy or self._cut or self._lost or self._trickle:
             return self._looked + UNWATCHED
         return math.inf
 
@@ -199,8 +202,11 @@ class Ledger:
         elif isinstance(message, Worker):
             if message.worker not in peer.workers and len(peer.workers) < BARS:
                 peer.workers.append(message.worker)
+            self._lost.pop(message.worker, None)
             if not self._desk.hear(message):
                 self._take(message)
+                if message.state in GONE and not message.job:
+                    self._end_bars(message.worker)
         elif isinstance(message, Progress):
             self._take_bar(peer, message)
         else:
@@ -222,6 +228,7 @@ class Ledger:
             self._release(peer)
             now = time.monotonic()
             self._cut.update((bar, now) for bar in peer.bars)
+            self._lost.update((worker, now) for worker in peer.workers)
 
     # -- private ---------------------------------------------------------------
 
@@ -297,6 +304,9 @@ class Ledger:
         numbers = {self._standing.number(worker) for worker in peer.workers} - {0}
         if len(numbers) == 1:
             return f"worker {numbers.pop()}"
+        known = self._standing.worker(peer.workers[0]) if peer.workers else None
+        if known is not None and not known.job:
+            return f"process {known.pid}"
         return f"worker {peer.identity}".rstrip()
 
     def _release(self, peer: _Peer) -> None:
@@ -337,7 +347,17 @@ class Ledger:
         return [Pace(pace)]
 
     def _end_cut(self, now: float) -> None:
-        """End the bars of workers that did not come back."""
+        """End the bars of workers that did not come back, or cannot."""
+        for key, since in list(self._lost.items()):
+            worker = self._standing.worker(key)
+            if worker is None or worker.job or worker.state in GONE:
+                del self._lost[key]  # its job sees to it
+            elif now - since > GRACE or (
+                worker.host == files.hostname() and runs.has_ended(worker.pid)
+            ):
+                del self._lost[key]
+                self._take(replace(worker, state="ended"))
+                self._end_bars(key)
         if not self._cut:
             return
         late = {bar for bar, since in self._cut.items() if now - since > GRACE}
@@ -346,3 +366,10 @@ class Ledger:
                 self._take(replace(bar, state="stopped"))
         for key in late:
             del self._cut[key]
+
+    def _end_bars(self, worker: str) -> None:
+        """End the bars of a worker that has ended, and is of no job."""
+        for bar in self._standing.running():
+            if bar.worker == worker:
+                self._cut.pop(bar.bar, None)
+                self._take(replace(bar, state="stopped"))

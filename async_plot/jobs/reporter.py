@@ -11,11 +11,13 @@ import contextlib
 import logging
 import math
 import os
+import queue
 import random
 import select
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 from ..errors import AuthenticationError, ClosedError, HandshakeError, ProtocolError
@@ -25,7 +27,7 @@ from ..net.wakeup import Wakeup
 from ..wire.connection import Connection
 from ..wire.framing import describe
 from ..wire.handshake import Dialling
-from ..wire.messages import Goodbye, Log, Message, Pace, Right, Role
+from ..wire.messages import Goodbye, Log, Message, Pace, Right, Role, Worker
 from .desk import Reader, desk
 from .hearsay import bound
 
@@ -35,6 +37,7 @@ PACE = 0.08  # seconds between two reports
 SEND = 5.0  # seconds that a calculation may take nothing, or not answer
 RETRY = (0.1, 5.0)  # seconds between attempts to reach it: the first, the longest
 LINGER = 30.0  # seconds of vain attempts since a task came, after which it is over
+SETTLE = 0.1  # seconds that the end of a bar may take, where nobody sent the process
 FAREWELL = 0.25  # seconds that the last words may delay the end of the process
 
 debug = logging.getLogger("async_plot.wire")
@@ -75,6 +78,23 @@ class Reporter:
         with contextlib.suppress(OSError, RuntimeError):  # the system has no more
             _open(way, self)
 
+    def adopt(self, worker: Worker) -> None:
+        """Report what goes on in this process, as one that nobody has sent.
+
+        Returns at once.
+
+        Parameters
+        ----------
+        worker : Worker
+            The process; it belongs to no job.
+
+        Raises
+        ------
+        OSError, RuntimeError
+            If the system has no descriptor or thread left.
+        """
+        _open(self._way, self, worker)
+
     def __repr__(self) -> str:
         return f"<Reporter to {self._way.run}>"
 
@@ -88,13 +108,19 @@ class _Line(threading.Thread):
         To the run.
     reporter : Reporter
         What workers of this worker report by.
+    adopted : Worker, optional
+        This process, if nobody has sent it.
     """
 
-    def __init__(self, way: Way, reporter: Reporter) -> None:
+    def __init__(
+        self, way: Way, reporter: Reporter, adopted: Worker | None = None
+    ) -> None:
         super().__init__(name="async_plot reporter", daemon=True)
         self.over = False
         self.wanted_at = time.monotonic()
         self._leaving = False
+        self._wanted: queue.SimpleQueue[queue.SimpleQueue[None]] = queue.SimpleQueue()
+        self._stuck = False  # what was asked for has not been said in time
         self._way = way
         here = way.host == files.hostname()
         self._places = [
@@ -105,7 +131,9 @@ class _Line(threading.Thread):
         self._connection: Connection | None = None
         self._pace = PACE
         self._bell: Wakeup  # made by `run`: an interrupt does not come there
-        self._reader = Reader(self._ring, lambda: reporter, way.run)
+        self.adopted = adopted
+        key = adopted.worker if adopted is not None else ""
+        self._reader = Reader(self._ring, lambda: reporter, way.run, key)
 
     # -- any thread ------------------------------------------------------------
 
@@ -124,6 +152,18 @@ class _Line(threading.Thread):
         """Have it say what is left to say, and end."""
         self._leaving = True
         self._ring()
+
+    def settle(self) -> None:
+        """Have it say what is new now, and wait a moment until that is done."""
+        answer: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._wanted.put(answer)
+        self._ring()
+        if self._stuck:
+            return
+        try:
+            answer.get(timeout=SETTLE)
+        except queue.Empty:
+            self._stuck = True
 
     def _ring(self) -> None:
         if hasattr(self, "_bell"):  # else it looks anyway, before it waits
@@ -208,22 +248,38 @@ class _Line(threading.Thread):
         """Say what is new, at a pace; returns when everything has been said."""
         reader, sock = self._reader, self._sock
         assert sock is not None
+        if self.adopted is not None:
+            self._send(self.adopted)
         said_at = -math.inf
         while True:
             leaving = self._leaving  # before the last look
+            answers = self._asked()
             now = time.monotonic()
             due = said_at + self._pace
-            if now >= due or leaving:
+            if now >= due or leaving or answers:
                 said_at = now
                 self._say(now)
                 due = now + self._pace
+            for answer in answers:
+                self._stuck = False
+                answer.put(None)
             if leaving:
+                if self.adopted is not None:
+                    self._send(replace(self.adopted, state="ended"))
                 self._send(Goodbye("the worker ends"))
                 return
             timeout = due - time.monotonic() if reader.busy else None
             # Buffers of TLS hold nothing that is read late: only `Pace` comes.
             if self._wait(sock, timeout):
                 self._receive()
+
+    def _asked(self) -> list[queue.SimpleQueue[None]]:
+        """Who waits until all that is new has been said."""
+        answers = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                answers.append(self._wanted.get_nowait())
+        return answers
 
     def _wait(self, sock: channel.Channel, timeout: float | None) -> bool:
         """Wait for something to do; say whether there is something to receive."""
@@ -295,7 +351,7 @@ _lock = threading.Lock()  # of what two threads may begin at once
 _registered = False
 
 
-def _open(way: Way, reporter: Reporter) -> None:
+def _open(way: Way, reporter: Reporter, adopted: Worker | None = None) -> None:
     """Begin to report to a run, unless another thread was quicker."""
     with _lock:
         known = _lines.get(way)
@@ -306,7 +362,7 @@ def _open(way: Way, reporter: Reporter) -> None:
                 line.close()  # an interrupt may have come before it was started
                 del _lines[gone]
         _register()
-        line = _lines[way] = _Line(way, reporter)
+        line = _lines[way] = _Line(way, reporter, adopted)
         try:
             line.begin()
         except BaseException:
@@ -324,6 +380,24 @@ def farewell() -> None:
     # No lock and no `join`: an interrupt may come here, and ends the waiting.
     while any(not line.over for line in lines) and time.monotonic() < deadline:
         time.sleep(0.001)
+
+
+def come_of_age() -> None:
+    """Report no more to the run that this process descends from: it has its own."""
+    for line in list(_lines.values()):
+        if line.adopted is not None and line.serves:
+            line.leave()
+
+
+def settle() -> None:
+    """Let what this process tells of its own accord arrive, for a moment.
+
+    A pool that is not needed any more ends its processes by a signal, right after
+    their last task: nothing could be said then.
+    """
+    for line in list(_lines.values()):
+        if line.adopted is not None and line.serves:
+            line.settle()
 
 
 def _register() -> None:

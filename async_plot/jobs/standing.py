@@ -102,6 +102,10 @@ class Standing:
         """Whether a bar is known, and has not ended."""
         return bar in self._running
 
+    def worker(self, worker: str) -> Worker | None:
+        """What a worker said last."""
+        return self._workers.get(worker)
+
     def number(self, worker: str) -> int:
         """Number of a worker in its job, 0 if it is not known."""
         known = self._workers.get(worker)

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from ..wire.framing import printable
+from .descent import ENVIRONMENT
 from .files import open_private
 
 __all__ = ["Launched", "code", "let_go", "program", "release"]
@@ -99,6 +100,8 @@ class Launched:
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if talks else output,
                 stderr=output,
+                # What a plotter counts there is none of the run's work.
+                env={**os.environ, ENVIRONMENT: ""},
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
                 if sys.platform == "win32"

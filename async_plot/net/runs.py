@@ -26,7 +26,6 @@ from ..wire.handshake import KEY_BYTES, Key
 from ..wire.messages import Message, State
 from . import files
 from .files import home, hostname, private_directory
-from .records import Records
 
 __all__ = [
     "Run",
@@ -34,6 +33,7 @@ __all__ = [
     "create",
     "end",
     "find",
+    "has_ended",
     "last_word",
     "list_runs",
     "memory_file",
@@ -261,6 +261,8 @@ def read_record(run: Run) -> list[Message]:
 
     An absent record is an empty one.
     """
+    from .records import Records  # and with it numpy, which a worker may not need
+
     try:
         # As much this user's own as the connection file beside it that named it.
         records = Records(run.record_file, trust=True, private=True)
@@ -278,6 +280,8 @@ def recorded(path: Path) -> Run:
     RunNotFoundError
         If the file does not say it.
     """
+    from .records import Records
+
     with Records(path) as read:
         welcome, damage = read.welcome, read.damage
     if welcome is None:
@@ -299,6 +303,8 @@ def recorded(path: Path) -> Run:
 
 def last_word(run: Run) -> State | None:
     """Read from its record how a run said that it ended; None if it did not."""
+    from .records import Records
+
     with (
         contextlib.suppress(OSError, AsyncPlotError),
         Records(run.record_file, trust=True, private=True) as records,
@@ -457,6 +463,13 @@ def process_exists(pid: int, born: int | None) -> bool:
     except OSError:
         pass
     return True
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process of this machine is not there any more, or a zombie."""
+    if os.path.exists("/proc/self/stat"):
+        return birth(pid) is None
+    return not process_exists(pid, None)
 
 
 def _exists_on_windows(pid: int) -> bool:

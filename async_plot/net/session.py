@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wire import handshake
 from ..wire.messages import Log, Message, PlotterCode, RunState, State, Welcome
-from . import launch, runs, sockets
+from . import descent, launch, runs, sockets
 from .annex import Annex, Way
 from .budget import Budget
 from .disk import Disk
@@ -181,6 +181,7 @@ class Session:
             listener.close()
             raise
         self.publisher.start()
+        descent.announce(self.run.connection_file)
         if command is not None:
             self._launch(command, shell)
 
@@ -237,6 +238,7 @@ class Session:
             # came before it was told, the end is still to come.
             if publisher.ending:
                 publisher.abandoned = True
+                self._withdraw()
                 self.fault.close()
                 if publisher.done:
                     publisher.notice.close()
@@ -264,6 +266,7 @@ class Session:
         last = self._last_snapshots(clean=True)
         remains = [feed.remains() for feed in self._feeds.values()]
         publisher.abandoned = True
+        self._withdraw()
         self.fault.close()
         _abandoned[:] = [each for each in _abandoned if not each.done]
         _abandoned.append(publisher)
@@ -289,6 +292,7 @@ class Session:
         if self.launched is not None:
             self.launched.let_go()
         self.fault.close()
+        self._withdraw()
         if self.run is not None:
             with contextlib.suppress(OSError):
                 _retire(self.run, self.fault, RunState.INTERRUPTED.value)
@@ -373,6 +377,11 @@ class Session:
             logger.warning("the view cannot be launched: %s", error)
             return
         self.publisher.watch_process = self.launched.ended
+
+    def _withdraw(self) -> None:
+        """Let no process that is started from now on look for this run."""
+        if self.run is not None:
+            descent.withdraw(self.run.connection_file)
 
     def _last_snapshots(self, *, clean: bool) -> list[Snapshot]:
         made = [feed.last_snapshot(clean=clean) for feed in self._feeds.values()]

@@ -147,7 +147,7 @@ class Jobs:
         elif not known.ended_at:
             known.ended_at = now if seen else now - LINGER
             # Those inside of others are gone when they are done.
-            own = message.leave and not (message.worker or message.parent)
+            own = message.leave and not (self._works(message.worker) or message.parent)
             if own or self._is_job(message):
                 self._over[message.bar] = None
             else:
@@ -160,6 +160,11 @@ class Jobs:
     def _drop_bar(self, bar: str) -> None:
         self._bars.pop(bar, None)
         self._over.pop(bar, None)
+
+    def _works(self, worker: str) -> bool:
+        """Whether it is a worker of a job, and not a process with bars of its own."""
+        seat = self._seats.get(worker)
+        return bool(worker) and (seat is None or bool(seat.told.job))
 
     def _is_job(self, bar: Progress) -> bool:
         return bar.bar == bar.job or bar.bar in self._known
@@ -184,7 +189,8 @@ class Jobs:
         if message.state in ("ended", "died"):
             for key in [k for k, b in self._bars.items() if b.told.worker]:
                 if self._bars[key].told.worker == message.worker:
-                    del self._bars[key]
+                    if key not in self._over:
+                        del self._bars[key]
         if len(self._seats) > WORKERS:
             gone = (
                 key
@@ -324,6 +330,9 @@ class Jobs:
         failed = max(bar.told.failed if bar else 0, failures.heard)
         title = (bar.told.desc if bar else "") or (job.desc if job else "")
         title = title or (job.function if job else "")
+        seat = self._seats.get(bar.told.worker) if bar else None
+        if seat is not None and not seat.told.job:  # whose process it is
+            title = f"{title} ({seat.told.pid})".lstrip()
         state = self._state(bar) if bar else "running"
         return Shown(
             key,

@@ -133,7 +133,8 @@ class Worker:
     number : int
         Which of the job's workers, from 1; 0 if its job has not numbered it.
     job : str
-        The job it works for.
+        The job it works for; empty for a process that nobody sent, such as one of a
+        bare ``multiprocessing.Pool``.
     pid, host, thread : int, str, str
         Process, its machine, and name of the thread where that is not the main one.
     state : str

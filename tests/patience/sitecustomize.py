@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 CONSTANTS = {  # seconds
     "async_plot.net.session": {"EXIT_DELAY": 6.0},
     "async_plot.net.death": {"_PATIENCE": 6.0},
-    "async_plot.jobs.reporter": {"FAREWELL": 6.0},
+    "async_plot.jobs.reporter": {"FAREWELL": 6.0, "SETTLE": 6.0},
     "async_plot.jobs.deaths": {"_PATIENCE": 6.0},
 }
 

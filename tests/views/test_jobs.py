@@ -312,3 +312,18 @@ def test_the_record_of_a_run_that_was_killed_tells_nothing_older() -> None:
     assert shown.bar is not None and shown.bar.told == bar()
     assert [seat.told for seat in shown.crew.seats] == EIGHT
     assert len(shown.inner) == 1
+
+
+def test_a_bar_of_a_process_of_no_job_stays() -> None:
+    """It is named with its process, and is in sight when both have ended."""
+    jobs = Jobs()
+    process = worker(worker="p.1", job="", number=0, pid=77, state="working")
+    own = bar(bar="p.2", worker="p.1", job="", parent="", desc="cells", leave=True)
+    jobs.hear(process, 0.0, 0.0)
+    jobs.hear(own, 0.0, 0.0)
+    assert [each.title for each in jobs.shown(0.0)] == ["cells (77)"]
+    jobs.hear(dataclasses.replace(own, state="finished"), 1.0, 0.0)
+    going = bar(bar="p.3", worker="p.1", job="", parent="", desc="more", leave=True)
+    jobs.hear(going, 1.0, 0.0)
+    jobs.hear(dataclasses.replace(process, state="ended"), 1.0, 0.0)
+    assert [each.title for each in jobs.shown(1.0)] == ["cells (77)"]
