@@ -179,7 +179,11 @@ def test_a_program_with_a_run_of_its_own_keeps_its_bars() -> None:
         "from async_plot import Client, Server\n"
         "server = Server(view=None).start()\n"
         "own = progress(1, desc='own')\n"
-        "print(*(next(Client(server).progress()).desc for _ in range(1)), flush=True)\n"
+        "seen = set()\n"
+        "for told in Client(server).progress():\n"
+        "    seen.add(told.desc)\n"
+        "    if len(seen) == 2: break\n"
+        "print(*sorted(seen), flush=True)\n"
         "sys.stdin.read(); own.close(); server.close()",
     )
     with watched_child(source) as (viewer, child):
@@ -187,7 +191,7 @@ def test_a_program_with_a_run_of_its_own_keeps_its_bars() -> None:
         child.stdin.write("\n")
         child.stdin.flush()
         child.stdout.readline()
-        assert child.stdout.readline() == "child\n"
+        assert child.stdout.readline() == "child own\n"
         eventually(lambda: (seen := viewer.worker()) and seen.state == "ended")
         bars = {each.desc for each in viewer.told if isinstance(each, Progress)}
         assert bars == {"child"}
