@@ -243,12 +243,12 @@ def test_without_a_server_there_is_one_for_as_long_as_it_lasts(
     pools: dict[str, Any],
 ) -> None:
     """So that somebody can look at it."""
-    from async_plot import server
+    from async_plot import roster
 
     results = async_plot.map(abs, range(100), executor=pools["threads"])
-    assert server.running() is not None
+    assert roster.running() is not None
     assert list(results) == list(range(100))
-    assert server.running() is None
+    assert roster.running() is None
 
 
 # -- the end, wherever it comes ----------------------------------------------------
