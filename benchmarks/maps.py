@@ -85,15 +85,18 @@ def measure(smoke: bool = False) -> Iterator[Row]:
         values={"ours": ours, "bare": bare},
     )
     for what in ("frozen", "killed"):
-        count, rounds = (500, 2) if smoke else (50_000, 11)
-        pairs = isolated(_beside, what, count, rounds, timeout=120)
+        # A job of a second: what the viewer's own end takes from the machine is no
+        # matter of the job's, and looks like one in some milliseconds.
+        count, rounds = (500, 2) if smoke else (2_000_000, 11)
+        pairs = isolated(_beside, what, count, rounds, timeout=240)
         found, bare = (median(side) for side in zip(*pairs))
+        ratio = median([one / other for one, other in pairs])
         yield Row(
             f"a viewer that is {what} during a job",
             f"<= {SAME}x nobody looks",
             f"{seconds(found)} ({seconds(bare)})",
-            found / bare,
-            found <= SAME * bare,
+            ratio,
+            ratio <= SAME,
             values={"with": found, "without": bare},
         )
     if not smoke:
