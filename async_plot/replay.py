@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .errors import AsyncPlotError
 from .net import files, runs
+from .net.histories import Histories
+from .net.moments import Moments
 from .net.records import Entry, Records
 from .net.stands import KINDS, Stands
 from .wire.messages import (
@@ -37,7 +37,7 @@ from .wire.messages import (
     Welcome,
 )
 
-__all__ = ["FASTEST", "SPEEDS", "Jumped", "Place", "Replay", "describe_time"]
+__all__ = ["FASTEST", "SPEEDS", "Jumped", "Place", "Replay"]
 
 FASTEST = math.inf  # every frame, each as soon as the one before has been drawn
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, FASTEST)
@@ -158,14 +158,8 @@ class Replay:
         self._closed = False
         self._read_from = False  # then whoever reads closes the file
         self._entries = 0  # of the file's, that have been looked at
-        self._frames: list[int] = []  # index of each frame's entry
-        self._times: list[float] = []  # since the first frame, strictly rising
-        self._of: dict[str, list[int]] = {}  # the same indexes, for each plotter
-        self._whole_of: dict[
-            str, list[tuple[float, int]]
-        ] = {}  # whole ones: moment too
-        self._whole = 0  # frames up to the last whole one
-        self._histories: dict[str, list[_Points]] = {}
+        self._moments = Moments()
+        self._histories = Histories(self.records)
         self._stands = Stands(self.records)
         self._last_state = -1  # index of the newest entry that says an end
         self._extend()
@@ -188,7 +182,7 @@ class Replay:
         self._given: dict[str, int] = {}
         self._end_told = False
         if at_end:
-            self._position = self._times[self._whole - 1] if self._whole else 0.0
+            self._position = self._moments.end
             self._live = self._growing
 
     # -- as of a Client --------------------------------------------------------
@@ -248,22 +242,23 @@ class Replay:
     @property
     def can_move(self) -> bool:
         """Whether there is more than one frame to look at."""
-        return self._growing or any(len(own) > 1 for own in self._of.values())
+        return self._growing or any(len(own) > 1 for own in self._moments.of.values())
 
     @property
     def times(self) -> list[float]:
         """Moments of the frames, if they are few enough to be told apart."""
         with self._condition:
-            return list(self._times) if len(self._times) <= MARKED else []
+            times = self._moments.times
+            return list(times) if len(times) <= MARKED else []
 
     @property
     def plotters(self) -> list[str]:
         """Names of those that have whole frames."""
-        return list(self._whole_of)
+        return list(self._moments.whole_of)
 
     def times_of(self, plotter: str) -> list[float]:
         """Moments of a plotter's whole frames, seconds since the first of all."""
-        return [at for at, _ in self._whole_of.get(plotter, [])]
+        return [at for at, _ in self._moments.whole_of.get(plotter, [])]
 
     def frame(self, plotter: str, number: int) -> Frame:
         """Read one of a plotter's whole frames, counted from 0.
@@ -275,7 +270,7 @@ class Replay:
         ProtocolError, OSError
             If it cannot be read any more.
         """
-        _, index = self._whole_of[plotter][number]
+        _, index = self._moments.whole_of[plotter][number]
         frame = self.records.read(self.records.entries[index])
         assert isinstance(frame, Frame)
         return frame
@@ -306,10 +301,10 @@ class Replay:
             now = self._now()
             return Place(
                 position=now,
-                duration=self._duration(),
-                index=max(0, self._at(now)),
-                count=len(self._times),
-                whole=self._whole,
+                duration=self._moments.duration,
+                index=max(0, self._moments.at(now)),
+                count=len(self._moments.times),
+                whole=self._moments.whole,
                 playing=self._playing,
                 speed=self._speed,
                 growing=self._growing,
@@ -325,7 +320,7 @@ class Replay:
             now = self._now()
             self._playing = not self._playing if playing is None else playing
             self._live = False
-            if self._playing and self._at(now) >= self._whole - 1:
+            if self._playing and self._moments.at(now) >= self._moments.whole - 1:
                 self._live = self._growing
                 now = now if self._live else 0.0
             self._stand(now)
@@ -334,22 +329,23 @@ class Replay:
         """Go to a moment, seconds since the first frame; plays on if it played."""
         with self._condition:
             self._live = False
-            self._stand(min(max(0.0, position), self._duration()))
+            self._stand(min(max(0.0, position), self._moments.duration))
 
     def step(self, frames: int) -> None:
         """Pause, and go on by so many frames, back if it is negative."""
         with self._condition:
-            at = self._at(self._now()) + frames
+            at = self._moments.at(self._now()) + frames
             self._playing = self._live = False
-            if self._times:
-                self._stand(self._times[min(max(0, at), len(self._times) - 1)])
+            times = self._moments.times
+            if times:
+                self._stand(times[min(max(0, at), len(times) - 1)])
 
     def go_to_end(self) -> None:
         """Go to the last whole frame; of a file that grows, follow the newest."""
         with self._condition:
             self._live = self._growing
             self._playing = self._playing and self._live
-            self._stand(self._times[self._whole - 1] if self._whole else 0.0)
+            self._stand(self._moments.end)
 
     def set_speed(self, speed: float) -> None:
         """Set how many seconds of the run pass in one.
@@ -373,33 +369,25 @@ class Replay:
 
     # -- where it stands; under the lock ---------------------------------------
 
-    def _duration(self) -> float:
-        return self._times[-1] if self._times else 0.0
-
     def _now(self) -> float:
         """Position, after letting time pass."""
-        if self._live and self._whole:
-            return self._times[self._whole - 1]
+        if self._live and self._moments.whole:
+            return self._moments.end
         if not self._playing or math.isinf(self._speed):
             return self._position
         now = self._position + (self._clock() - self._since) * self._speed
         # Playing ends at the last whole frame: what is behind it is looked at on
         # purpose only.
-        end = self._times[self._whole - 1] if self._whole else 0.0
+        end = self._moments.end
         if now >= end and self._position <= end:
             self._playing = self._live = self._growing
             self._position = end
             return end
-        return min(now, self._duration())
+        return min(now, self._moments.duration)
 
     def _stand(self, position: float) -> None:
         self._position, self._since = position, self._clock()
         self._condition.notify()
-
-    def _at(self, position: float) -> int:
-        """Newest frame at a moment; -1 if there is none at all."""
-        found = bisect.bisect_right(self._times, position + 1e-9) - 1
-        return max(found, 0) if self._times else -1
 
     def _orders(self) -> list[Any]:
         """What is to be told next: entries to read, and ready messages."""
@@ -418,8 +406,8 @@ class Replay:
             return [Jumped(self._generation)]
         orders: list[Any] = []
         self._told = target
-        last = target >= self._whole - 1
-        upto = self._entries if last else self._frames[target + 1]
+        last = target >= self._moments.whole - 1
+        upto = self._entries if last else self._moments.entries[target + 1]
         if upto > self._through:
             orders += self._between(self._through, upto)
             self._through = upto
@@ -427,7 +415,7 @@ class Replay:
             self._end_told = True
             orders.append(self._ending or _cut(self.records.damage))
         for plotter in list(self._credits):
-            index = self._newest(plotter, target)
+            index = self._moments.newest(plotter, target)
             if index is not None and index != self._given.get(plotter):
                 self._given[plotter] = index
                 self._credits.discard(plotter)
@@ -436,25 +424,19 @@ class Replay:
 
     def _target(self) -> int:
         """Frame up to which all is to be told now."""
-        target = self._at(self._now())
+        target = self._moments.at(self._now())
         if self._playing and math.isinf(self._speed) and not self._live:
             following = self._told + 1
-            if 0 < following < self._whole:
-                entries, frames = self.records.entries, self._frames
+            if 0 < following < self._moments.whole:
+                entries, frames = self.records.entries, self._moments.entries
                 shown = entries[frames[self._told]].plotter
                 given = self._given.get(shown) == frames[self._told]
                 if given and entries[frames[following]].plotter in self._credits:
-                    self._position = self._times[following]
+                    self._position = self._moments.times[following]
                     return following
-            elif following >= self._whole:
+            elif following >= self._moments.whole:
                 self._playing = self._live = self._growing
         return target
-
-    def _newest(self, plotter: str, target: int) -> int | None:
-        """Entry of a plotter's newest frame, up to one of all frames."""
-        own = self._of.get(plotter, [])
-        at = bisect.bisect_right(own, self._frames[target]) if target >= 0 else 0
-        return own[at - 1] if at else None
 
     def _pause(self) -> float | None:
         """How long nothing is to be told unless somebody steers."""
@@ -466,9 +448,9 @@ class Replay:
             self._playing
             and not self._awaited
             and not math.isinf(self._speed)
-            and 0 < following < len(self._times)
+            and 0 < following < len(self._moments.times)
         ):
-            wait = (self._times[following] - self._now()) / self._speed
+            wait = (self._moments.times[following] - self._now()) / self._speed
             until.append(max(0.001, wait))
         return min(until) if until else None
 
@@ -499,13 +481,13 @@ class Replay:
         now = self._now()
         self.records.close()
         self.records, self._inode = self._open(), self._identity()
-        self._entries, self._frames, self._times = 0, [], []
-        self._of, self._whole_of, self._histories = {}, {}, {}
-        self._whole, self._last_state = 0, -1
+        self._entries, self._last_state = 0, -1
+        self._moments = Moments()
+        self._histories = Histories(self.records)
         self._stands = Stands(self.records)
         self._extend()
         self._stand(now)
-        self._told = len(self._times)  # all is told once more
+        self._told = len(self._moments.times)  # all is told once more
 
     def _extend(self) -> None:
         """Take note of entries that have come."""
@@ -513,24 +495,10 @@ class Replay:
         for index in range(self._entries, len(entries)):
             entry = entries[index]
             if entry.kind is Frame:
-                self._add_frame(index, entry)
+                self._moments.add(index, entry)
             elif entry.kind is State:
                 self._last_state = index
         self._entries = len(entries)
-
-    def _add_frame(self, index: int, entry: Entry) -> None:
-        if not self._times:
-            self._begun = entry.time
-        since = entry.time - self._begun
-        # Strictly rising, so that each has a moment of its own.
-        since = max(since, self._times[-1] + 1e-6) if self._times else 0.0
-        self._frames.append(index)
-        self._times.append(since)
-        self._of.setdefault(entry.plotter, []).append(index)
-        if not entry.mid_step:
-            self._whole_of.setdefault(entry.plotter, []).append((since, index))
-        if not entry.mid_step or not self._whole:
-            self._whole = len(self._frames)
 
     def _may_grow(self) -> bool:
         if self._once or self._ending is not None or self._last_state >= 0:
@@ -577,7 +545,7 @@ class Replay:
 
     def _read(self, order: Any) -> Iterator[Message | Jumped]:
         if isinstance(order, _Histories):
-            yield from self._whole_histories(order.end)
+            yield from self._histories.at(order.end)
             return
         if isinstance(order, _Jobs):
             yield from self._stands.at(order.end, order.start)
@@ -592,40 +560,14 @@ class Replay:
             if order.kind is Frame:  # the next one may be asked for as well
                 self.ready(order.plotter)
 
-    def _whole_histories(self, end: int) -> Iterator[Scalars]:
-        """Every history as it was at an entry, each in one message."""
-        entries = self.records.entries
-        known = self._histories
-        start = max((p[-1].index + 1 for p in known.values() if p), default=0)
-        for index in range(start, end):
-            if entries[index].kind is Scalars:
-                try:
-                    message = self.records.read(entries[index])
-                except (AsyncPlotError, OSError):
-                    continue
-                assert isinstance(message, Scalars)
-                steps, values = (np.frombuffer(b, np.float64) for b in message.buffers)
-                points = _Points(index, message.whole, steps, values)
-                known.setdefault(message.name, []).append(points)
-        for name, parts in known.items():
-            upto = bisect.bisect_left(parts, end, key=lambda part: part.index)
-            begin = upto
-            while begin and not parts[begin - 1].whole:
-                begin -= 1
-            shown = parts[max(0, begin - 1) : upto]
-            if shown:
-                steps = np.concatenate([part.steps for part in shown])
-                values = np.concatenate([part.values for part in shown])
-                yield Scalars(name, True, [steps.data, values.data])
-
     def _all(self) -> Iterator[Message]:
         """How things stood at the last whole frame."""
         for order in self._between(0, self._entries):
             for message in self._read(order):
                 assert not isinstance(message, Jumped)
                 yield message
-        for name in self._of:
-            index = self._newest(name, self._whole - 1)
+        for name in self._moments.of:
+            index = self._moments.newest(name, self._moments.whole - 1)
             if index is not None:
                 for message in self._read(self.records.entries[index]):
                     assert not isinstance(message, Jumped)
@@ -649,32 +591,6 @@ class _Jobs:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Points:
-    """Points of a history that one entry holds."""
-
-    index: int
-    whole: bool
-    steps: Any
-    values: Any
-
-
 def _cut(damage: str) -> State:
     text = damage or "the file ends without the end of the run"
     return State(RunState.LOST.value, text, time.time())
-
-
-def describe_time(seconds: float, longest: float) -> str:
-    """Write a moment as clocks do, as finely as the longest one can be told.
-
-    Examples
-    --------
-    >>> describe_time(72.34, 80), describe_time(72.34, 8000), describe_time(0.5, 2)
-    ('1:12.3', '0:01:12', '0:00.50')
-    """
-    minutes, rest = divmod(max(0.0, seconds), 60)
-    if longest >= 3600:
-        return f"{int(minutes) // 60}:{int(minutes) % 60:02d}:{int(rest):02d}"
-    digits = 1 if longest >= 10 else 2
-    shown = math.floor(rest * 10**digits) / 10**digits
-    return f"{int(minutes)}:{shown:0{3 + digits}.{digits}f}"

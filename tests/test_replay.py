@@ -17,7 +17,7 @@ import pytest
 from async_plot.client import decode_frame
 from async_plot.errors import ForeignError
 from async_plot.net import records
-from async_plot.replay import FASTEST, SPEEDS, Jumped, Place, Replay, describe_time
+from async_plot.replay import FASTEST, SPEEDS, Jumped, Place, Replay
 from async_plot.wire import framing
 from async_plot.wire.messages import (
     Frame,
@@ -513,13 +513,6 @@ def test_a_jump_is_not_asked_of_a_file_that_cannot_be_read(
     eventually(lambda: [m for m in viewer.of(Log) if m.level >= 40])
     replay.step(1)
     eventually(lambda: viewer.numbers()[-1] == 6)
-
-
-def test_moments_read_as_on_a_clock() -> None:
-    """Rounded down, so that the end is not told before it is reached."""
-    assert describe_time(59.99, 100) == "0:59.9"
-    assert describe_time(3599.99, 4000) == "0:59:59"
-    assert describe_time(7322, 9000) == "2:02:02"
 
 
 def test_the_jobs_of_a_moment_are_those_told_by_then(

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..replay import FASTEST, Place, Replay, describe_time
+from ..replay import FASTEST, Place, Replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .pen import Pen
 
-__all__ = ["HEIGHT", "KEYS", "act", "draw_playbar", "told"]
+__all__ = ["HEIGHT", "KEYS", "act", "describe_time", "draw_playbar", "told"]
 
 HEIGHT = 30  # pixels of the row
 SLIDE = "slide"  # the action that follows the mouse
@@ -195,6 +195,22 @@ def _slider(
     # What the slider says of a click is a share of its own length.
     first, last = x0 * pen.ratio, x1 * pen.ratio
     pen.regions[-1] = pen.regions[-1].within(first, last)
+
+
+def describe_time(seconds: float, longest: float) -> str:
+    """Write a moment as clocks do, as finely as the longest one can be told.
+
+    Examples
+    --------
+    >>> describe_time(72.34, 80), describe_time(72.34, 8000), describe_time(0.5, 2)
+    ('1:12.3', '0:01:12', '0:00.50')
+    """
+    minutes, rest = divmod(max(0.0, seconds), 60)
+    if longest >= 3600:
+        return f"{int(minutes) // 60}:{int(minutes) % 60:02d}:{int(rest):02d}"
+    digits = 1 if longest >= 10 else 2
+    shown = math.floor(rest * 10**digits) / 10**digits
+    return f"{int(minutes)}:{shown:0{3 + digits}.{digits}f}"
 
 
 def _speed(speed: float) -> str:

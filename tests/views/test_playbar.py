@@ -11,7 +11,14 @@ from matplotlib.figure import Figure
 
 from async_plot.replay import FASTEST, Place, Replay
 from async_plot.views.pen import DPI, Pen, Region, palette
-from async_plot.views.playbar import HEIGHT, KEYS, act, draw_playbar, told
+from async_plot.views.playbar import (
+    HEIGHT,
+    KEYS,
+    act,
+    describe_time,
+    draw_playbar,
+    told,
+)
 
 from ..recordings import story, write
 
@@ -93,3 +100,10 @@ def test_what_it_tells() -> None:
     fast = Place(position=3.0, duration=9.0, index=3, count=11, speed=FASTEST)
     assert told(near) == told(PLACE) != told(fast)
     assert told(Place()) == told(Place())
+
+
+def test_moments_read_as_on_a_clock() -> None:
+    """Rounded down, so that the end is not told before it is reached."""
+    assert describe_time(59.99, 100) == "0:59.9"
+    assert describe_time(3599.99, 4000) == "0:59:59"
+    assert describe_time(7322, 9000) == "2:02:02"
