@@ -16,6 +16,7 @@ from . import launching
 from .errors import UnsupportedValueError
 from .net import surroundings
 from .net.feed import Feed
+from .net.points import point
 from .net.recording import Recording
 from .net.statistics import Statistics
 from .options import check
@@ -228,16 +229,12 @@ class Server(Feed):
             At the first call only: if a value is no real number.
         """
         try:
-            values = {name: float(value) for name, value in scalars.items()}
-            at = None if step is None else float(step)
-        except Exception as error:  # of any object's own conversion
-            if self._logged:
-                next(iter(self._feeds.values())).refuse(f"log: {error}")
-                return
-            raise UnsupportedValueError(
-                f"log's scalar among {', '.join(map(repr, scalars)) or 'step'}",
-                str(error),
-            ) from None
+            at, values = point(step, scalars)
+        except UnsupportedValueError as error:
+            if not self._logged:
+                raise
+            next(iter(self._feeds.values())).refuse(f"log: {error}")
+            return
         if not self._logged:
             self._logged = True
             self.start()

@@ -299,7 +299,7 @@ class TestLog:
     def test_only_the_first_wrong_value_is_raised(self) -> None:
         """Later ones are counted and told."""
         with Server({"a": Drawn}, view=None) as server:
-            with pytest.raises(UnsupportedValueError, match=r"log's scalar among 'x'"):
+            with pytest.raises(UnsupportedValueError, match=r"log's scalar 'x'"):
                 server.log(x="text")
             with pytest.raises(UnsupportedValueError, match="step"):
                 server.log("text")  # type: ignore[arg-type]

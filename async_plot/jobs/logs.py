@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import SupportsFloat
 
-from ..errors import UnsupportedValueError
+from ..net.points import point
 from ..wire.messages import Log, Points
 from .desk import desk
 
@@ -46,13 +46,9 @@ def log(step: float | None = None, **scalars: SupportsFloat) -> None:
     ...         async_plot.log(epoch, loss=rate / (epoch + 1))
     >>> train(0.1)
     """
-    try:
-        at = math.nan if step is None else float(step)
-        values = [float(value) for value in scalars.values()]
-    except Exception as error:  # of any object's own conversion
-        names = ", ".join(map(repr, scalars)) or "step"
-        raise UnsupportedValueError(f"log's scalar among {names}", str(error)) from None
-    desk.say(Points("", at, list(scalars), values))
+    at, values = point(step, scalars)
+    abscissa = math.nan if at is None else at
+    desk.say(Points("", abscissa, list(values), list(values.values())))
 
 
 def handler(level: int = logging.NOTSET) -> logging.Handler:
