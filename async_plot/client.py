@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import json
 import logging
 import math
 import os
+import secrets
 import socket
 import threading
 import time
@@ -44,8 +47,10 @@ from .wire.messages import (
     Slot,
     SlotFrame,
     State,
+    Steer,
     Welcome,
 )
+from .wire.steering import ACTIONS
 
 if TYPE_CHECKING:
     from .net.ssh import Tunnel
@@ -140,6 +145,10 @@ class Client:
     trust : bool, default: False
         Of a recording that this user did not write here: whether objects in it that
         are more than data may be loaded, which runs code.
+    control : bool, default: False
+        Ask for the right to `steer` the run, and not only to look at it.
+    view : str, default: "program"
+        What this end is, for whoever reads in the run's log who steered it.
 
     Raises
     ------
@@ -170,11 +179,16 @@ class Client:
         host: str | None = None,
         tunnel: Tunnel | None = None,
         trust: bool = False,
+        control: bool = False,
+        view: str = "program",
     ) -> None:
         if hasattr(run, "connection_file") and not isinstance(run, runs.Run):
             run = run.connection_file
             if run is None:  # else None would mean the newest of all runs
                 raise RunNotFoundError("that server has not been started")
+        self._right = Right.CONTROL if control else Right.LOOK
+        self._view = view
+        self._lease = ""  # of the newest pause that was asked for
         self._file: Path | None = None  # a recording
         self._trust = trust
         if isinstance(run, (str, os.PathLike)) and is_records(run):
@@ -306,19 +320,77 @@ class Client:
         for _ in range(count):
             self.say(Ready(plotter, shown))
 
-    def say(self, message: Message) -> None:
+    @property
+    def control(self) -> bool:
+        """Whether it asks for the right to steer."""
+        return self._right >= Right.CONTROL
+
+    def steer(
+        self, action: str, name: str = "", value: Any = "", *, hold: bool = False
+    ) -> bool:
+        """Give the calculation a command; it obeys at its next checkpoint.
+
+        Parameters
+        ----------
+        action : str
+            ``"pause"``, ``"renew"``, ``"step"``, ``"resume"``, ``"stop"``, ``"set"``,
+            ``"undo"`` or ``"interrupt"``.
+            ``"pause"`` ends by itself when it was not renewed for 30 s, unless it is
+            to `hold`. ``"interrupt"`` is what Ctrl-C does, and waits for no checkpoint.
+        name : str
+            Of ``"set"`` and ``"undo"``: which parameter.
+        value : float, int, bool or str
+            Of ``"set"``: its value.
+        hold : bool, default: False
+            Of ``"pause"``: until somebody resumes the run, whoever is there.
+
+        Returns
+        -------
+        bool
+            Whether it was sent: there is no connection before `messages`, or the
+            iteration, has made one, nor in a cut. What becomes of it is told by
+            `messages`.
+
+        Raises
+        ------
+        PermissionError
+            If this client was not made with ``control=True``.
+        ValueError, TypeError
+            If there is no such action, or the value can be that of no parameter.
+        """
+        if not self.control:
+            raise PermissionError(
+                "this client may only look; make it with Client(run, control=True)"
+            )
+        if action not in ACTIONS:
+            known = ", ".join(map(repr, ACTIONS))
+            raise ValueError(f"action must be one of {known}, not {action!r}")
+        said = json.dumps(value) if action == "set" else ""
+        if action == "pause":
+            self._lease = "" if hold else secrets.token_hex(8)
+        lease = self._lease if action in ("pause", "renew") else ""
+        return self.say(Steer(action, name, said, _who(self._view), lease))
+
+    def say(self, message: Message) -> bool:
         """Send a message to the run; lost if there is no connection just now.
 
         Parameters
         ----------
         message : Message
             One of those that a viewer may say.
+
+        Returns
+        -------
+        bool
+            Whether there is one.
         """
         with self._lock:
-            if self._connection is not None:
-                self._connection.send(message)
-                _log("<", message)
-                self._flush()
+            if self._connection is None:
+                return False
+            self._connection.send(message)
+            _log("<", message)
+            self._flush()
+            return True
 
     def close(self, reason: str = "") -> None:
         """Leave the run; an iteration in another thread ends.
@@ -441,9 +513,9 @@ class Client:
             sock = self._tunnel.dial(run)
         self._sock = sock
         deadline = time.monotonic() + limit
-        key = handshake.derive(run.key, Right.LOOK)
+        key = handshake.derive(run.key, self._right)
         proof = Dialling(
-            key, Role.VIEWER, Right.LOOK, binding=bytes.fromhex(pin) if pin else b""
+            key, Role.VIEWER, self._right, binding=bytes.fromhex(pin) if pin else b""
         )
         connection = Connection(proof, self._memory.allocate)
         self._asked = {}
@@ -611,6 +683,15 @@ def _lost(text: str) -> State:
 def _log(direction: str, message: Message) -> None:
     if debug.isEnabledFor(logging.DEBUG):
         debug.debug("%s %s", direction, framing.describe(message))
+
+
+def _who(view: str) -> str:
+    """Who gives commands here, for people."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # it has a number, and no name
+        user = f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
+    return f"{user}@{files.hostname()}, {view}"
 
 
 set_up_debug = surroundings.set_up_debug

@@ -17,6 +17,10 @@ place in the tree says whose fault it is::
         WorkerDiedError                     a worker ended inside of it
       RunNotFoundError (LookupError)        yours: no such run on this machine
       ForeignError (PermissionError)        somebody else's file would run code
+
+Beside the tree, since it is no error and ``except Exception`` is to let it pass::
+
+    StopRequested (SystemExit)              a view asked the calculation to stop
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ __all__ = [
     "PlotterError",
     "ProtocolError",
     "RunNotFoundError",
+    "StopRequested",
     "TaskError",
     "UnsupportedValueError",
     "VersionError",
@@ -194,3 +199,30 @@ class ForeignError(AsyncPlotError, PermissionError):
             "back, and the file was not written by you here: open it with --trust if "
             "you trust whoever wrote it"
         )
+
+
+class StopRequested(SystemExit):
+    """A view asked the calculation to stop, and it came to a checkpoint.
+
+    It passes ``except Exception``. The ``with`` block of the server that raised it
+    takes it, and the script goes on behind; where nothing takes it, the script ends
+    there, with status 0 and no traceback.
+
+    Parameters
+    ----------
+    run : str
+        Identifier of the run.
+    by : str
+        Who asked for it.
+    """
+
+    def __init__(self, run: str = "", by: str = "") -> None:
+        super().__init__()  # without arguments: the exit status is 0
+        self.run = run
+        self.by = by
+
+    def __reduce__(self) -> tuple[type[StopRequested], tuple[str, str]]:
+        return type(self), (self.run, self.by)
+
+    def __str__(self) -> str:
+        return f"the run was stopped by {self.by or 'a view'}"

@@ -9,6 +9,8 @@ import sys
 import weakref
 from typing import TYPE_CHECKING
 
+from .errors import StopRequested
+
 if TYPE_CHECKING:
     from .server import Server
 
@@ -63,7 +65,8 @@ def _at_exit() -> None:
     for server in servers:
         if server._session is not None and not (server._ended or server._inert):
             with contextlib.suppress(KeyboardInterrupt):
-                server._session.tell(*session.outcome(error))
+                stop = StopRequested() if server._helm.stopped else None
+                server._session.tell(*session.outcome(error or stop))
     with contextlib.suppress(KeyboardInterrupt):
         for server in servers:
             server._finish(error)

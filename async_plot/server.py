@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeVar
 
 from . import launching
-from .errors import UnsupportedValueError
+from .errors import StopRequested, UnsupportedValueError
 from .net import surroundings
 from .net.feed import Feed
 from .net.points import point
@@ -21,6 +21,7 @@ from .net.recording import Recording
 from .net.statistics import Statistics
 from .options import check
 from .roster import remember
+from .steered import Steered
 
 if TYPE_CHECKING:
     # Whatever a calculation needs only once it is watched is imported then.
@@ -40,7 +41,7 @@ __all__ = ["Server"]
 logger = logging.getLogger("async_plot")
 
 
-class Server(Feed):
+class Server(Feed, Steered):
     """Shows the newest data of a calculation in a viewer, at a bounded cost.
 
     Parameters
@@ -170,8 +171,9 @@ class Server(Feed):
             try:
                 # All that a run will need is imported now, and not in its loop.
                 from .jobs import ledger  # noqa: F401
-                from .net import camera, session  # noqa: F401
+                from .net import camera, helm, session  # noqa: F401
 
+                self._helm = helm.Helm()
                 self._pickled = session.pickled(options.plotters)
             except OSError as error:  # not even a file can be opened
                 logger.warning("going on unwatched: %s", error.strerror)
@@ -438,6 +440,7 @@ class Server(Feed):
             stalled_after=options.stalled_after,
             recording=options.record,
             annex=Ledger(),
+            helm=self._helm,
         )
         try:
             self._session = session
@@ -482,8 +485,10 @@ class Server(Feed):
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
+    ) -> bool:
         self._finish(error)
+        # Whoever stops a run wants the script to save what it has.
+        return isinstance(error, StopRequested) and self._helm.has_stopped(error)
 
     def __del__(self) -> None:
         session = getattr(self, "_session", None)
@@ -539,6 +544,8 @@ class Server(Feed):
         """End the run that left its block, or the interpreter, with this exception."""
         if self._ended:
             return
+        if error is None and self._helm.stopped:
+            error = StopRequested()  # which the script has taken itself
         self._end_jobs(error)
         session = self._session
         if session is None or session.publisher is None or self._inert:
@@ -555,6 +562,7 @@ class Server(Feed):
             if session.publisher.ending:
                 self._counts = self.stats
                 self._silence_all()
+                self._helm.end()
                 self._ended = True  # last: for the same reason
                 for feed in self._feeds.values():
                     feed.let_go()

@@ -17,6 +17,7 @@ from async_plot.errors import (
     PlotterError,
     ProtocolError,
     RunNotFoundError,
+    StopRequested,
     TaskError,
     UnsupportedValueError,
     VersionError,
@@ -37,6 +38,7 @@ EXAMPLES = [
     WorkerDiedError(7, "worker 2", "x=7", "killed", "by SIGKILL", ""),
     RunNotFoundError("text"),
     ForeignError("frame 41"),
+    StopRequested("r1", "anna@box, top"),
 ]
 
 
@@ -44,7 +46,7 @@ EXAMPLES = [
 class TestEach:
     def test_it_is_one_of_ours_and_public(self, error: AsyncPlotError) -> None:
         """One ``except`` catches all; each has its example here."""
-        assert isinstance(error, AsyncPlotError)
+        assert isinstance(error, (AsyncPlotError, StopRequested))
         assert type(error).__name__ in errors.__all__
 
     def test_it_survives_a_pickle(self, error: AsyncPlotError) -> None:
@@ -125,3 +127,12 @@ def test_a_task_error_tells_which_task_failed_and_how():
     assert first == "task 7 (x=7) failed in worker 2: ValueError: no"
     assert rest == "Traceback ..."
     assert isinstance(error, RuntimeError)
+
+
+def test_a_stop_is_an_exit_without_a_traceback() -> None:
+    """It passes ``except Exception``; uncaught, the exit status is 0."""
+    stop = StopRequested("r1", "anna@box, top")
+    assert not isinstance(stop, Exception)
+    assert stop.code is None
+    assert str(stop) == "the run was stopped by anna@box, top"
+    assert str(StopRequested()) == "the run was stopped by a view"

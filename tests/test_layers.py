@@ -37,10 +37,11 @@ ALLOWED = {
     "plotter": {"errors"},
     "options": {"net", "plotter", "errors"},
     "launching": {"net", "options"},
-    "roster": {"server", "net"},
+    "roster": {"server", "net", "errors"},
+    "steered": {"net", "errors"},
     "server": {
         *("net", "wire", "plotter", "errors", "jobs", "panel"),
-        *("options", "launching", "roster"),
+        *("options", "launching", "roster", "steered"),
     },
     "implicit": {"server", "roster", "jobs"},
     "client": {"net", "wire", "plotter", "errors"},

@@ -149,6 +149,14 @@ class Feed:
             return (), made
         return (made,), {}
 
+    def show(self) -> None:
+        """Have the newest arguments shown, if they were not; raises nothing of theirs.
+
+        Called where the calculation pauses: what is looked at is where it stands.
+        """
+        if not self._first and self._count != self._snapshot_number:
+            self._take()
+
     def last_snapshot(self, *, clean: bool) -> Snapshot | None:
         """Snapshot of the last call's arguments for the end of a run, if it lacks one.
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from ..wire.connection import Connection
 from ..wire.framing import printable
 from ..wire.handshake import Dialled
-from ..wire.messages import Trouble
+from ..wire.messages import Right, Trouble
 from . import sockets
+from .helm import Asker
 from .snapshot import Snapshot
 
 __all__ = ["TEXT", "Peer", "Traffic", "Viewer"]
@@ -112,6 +113,7 @@ class Peer:
         self.offer_at = math.inf  # when it is offered slots that it gave up
         self.scalars: dict[str, tuple[int, int]] = {}
         self._troubles: set[str] = set()
+        self._asker: Asker | None = None
         self.events = selectors.EVENT_READ
         self.view = ""
         self.connected = time.time()
@@ -132,6 +134,15 @@ class Peer:
             shown=self.shown,
             near=bool(self.mapped),
         )
+
+    @property
+    def asker(self) -> Asker:
+        """It, as far as it gives commands."""
+        if self._asker is None:
+            right = self.connection.right
+            may = right is not None and right >= Right.CONTROL
+            self._asker = Asker(self.address, may)
+        return self._asker
 
     def has_mapped(self, slots: list[int], now: float) -> None:
         """Take note of the slots that it has mapped.

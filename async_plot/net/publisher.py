@@ -30,6 +30,7 @@ from ..wire.messages import (
     RunState,
     State,
     Stats,
+    Steer,
     Trouble,
 )
 from .annex import Annex, Nothing
@@ -38,6 +39,7 @@ from .chronicle import Chronicle
 from .delivery import Delivery
 from .feed import Feed
 from .held import Held
+from .helm import Helm
 from .keeper import Keeper
 from .peer import TEXT, Peer, Viewer
 from .reception import Reception
@@ -109,6 +111,8 @@ class Publisher(threading.Thread):
         Open; through it viewers come from other machines.
     annex : Annex, optional
         What there is beside frames, and who hears the workers.
+    helm : Helm, optional
+        Who obeys the commands of viewers.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class Publisher(threading.Thread):
         stalled_after: float | None = None,
         gate: Gate | None = None,
         annex: Annex | None = None,
+        helm: Helm | None = None,
     ) -> None:
         super().__init__(name="async_plot", daemon=True)
         self.bell: Wakeup  # rung by the calculation; made by `run`
@@ -132,6 +137,7 @@ class Publisher(threading.Thread):
         self.abandoned = False  # nobody waits for the end any more
         self.discarded = False  # the start was broken off: there is nothing to tell
         self.annex = annex or Nothing()
+        self.helm = helm or Helm()
         self.chronicle = Chronicle(self._wake)
         self._started_at = time.monotonic()
         self._tape = tape or Tape(None, keeper.disk)
@@ -144,7 +150,7 @@ class Publisher(threading.Thread):
             *(self.annex.leave, gate),
         )
         self._gate = gate
-        self._signs = 0
+        self._signs = 0, 0
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
         self.view_cost: Callable[[], float] = float  # seconds that showing has cost
@@ -229,6 +235,7 @@ class Publisher(threading.Thread):
 
     def forked(self) -> None:
         """Drop the descriptors that a forked child inherited."""
+        self.helm.forked()
         self.keeper.forked()
         self._tape.forked()
         self.reception.forked()
@@ -253,6 +260,7 @@ class Publisher(threading.Thread):
         self._disk.begin()
         self._tape.begin(self._introduction)
         self.annex.begin(self._wake, self.chronicle)
+        self.helm.begin(self._wake, self.chronicle.add_record)
         for held in self._held:
             held.feed.attach(self.bell.ring)
         self._ready = True
@@ -288,6 +296,8 @@ class Publisher(threading.Thread):
             self._share_news(now)
         if self.chronicle.points_wait and now >= self._scalars_at:
             self._share_scalars(now)
+        if self.helm.fresh:
+            self._tell(self.helm.news(), now)
         if self.chronicle.records_wait:
             self._share_logs(now)
         self._keep(now)
@@ -340,8 +350,7 @@ class Publisher(threading.Thread):
             for message in self.annex.join(peer.number):
                 self.reception.put(peer, message)
             return
-        tail = [*self.chronicle.tail(), *self.annex.tail()]
-        for message in [*self._introduction, *tail]:
+        for message in [*self._introduction, *self._tail()]:
             self.reception.put(peer, message)
         self._delivery.announce_all(peer)
         for held in self._held:
@@ -367,6 +376,8 @@ class Publisher(threading.Thread):
             peer.view = printable(message.view[:40])
             self.opened = True
             self.notice.ring()
+        elif isinstance(message, Steer):
+            self.helm.hear(message, peer.asker, now)
         elif isinstance(message, Trouble):
             text = peer.trouble(message)
             if text:
@@ -386,6 +397,7 @@ class Publisher(threading.Thread):
         for held in self._held:
             if held.has_news(now):
                 self._tell([self._stats(held, now)], now)
+        self.helm.tick(now)
         self._watch(now)
         if not self.process_ended:
             self.process_ended = self.watch_process()
@@ -412,8 +424,8 @@ class Publisher(threading.Thread):
         updates = sum(held.feed.updates for held in self._held)
         callers = {held.feed.caller for held in self._held}
         spent = self.alarm.spent
-        signs, self._signs = self._signs, self.annex.signs
-        if signs != self._signs:
+        signs, self._signs = self._signs, (self.annex.signs, self.helm.passed)
+        if signs != self._signs or self.helm.waits:
             self.alarm.alive()
         told = self.alarm.look(updates + self.chronicle.points, callers, now)
         self._budget.spend(self.alarm.spent - spent, now)
@@ -496,6 +508,7 @@ class Publisher(threading.Thread):
         now = time.monotonic()
         self.reception.attend_workers(now)
         self._tell(self.annex.end(RunState(ending.state.state), now), now)
+        self._tell(self.helm.news(), now)
         self._scalars_at = 0.0
         self._share_scalars(now)
         self._share_logs(now)
@@ -533,10 +546,12 @@ class Publisher(threading.Thread):
         """What every late viewer is told before it gets a frame."""
         return [
             *self._introduction,
-            *self.chronicle.tail(),
-            *self.annex.tail(),
+            *self._tail(),
             *self.chronicle.scalars({}),
         ]
+
+    def _tail(self) -> list[Message]:
+        return [*self.chronicle.tail(), *self.annex.tail(), *self.helm.tail()]
 
     def _keep(self, now: float) -> None:
         """Have the record written, if there is anything new."""
@@ -545,6 +560,7 @@ class Publisher(threading.Thread):
             *(frame.number for frame in frames),
             *self.chronicle.news,
             self.annex.changes,
+            self.helm.changes,
         )
         if self.keeper.due(now, len(frames), news):
             stats = [self._stats(held, now) for held in self._held]
@@ -554,6 +570,7 @@ class Publisher(threading.Thread):
         if not self.discarded:
             for held in self._held:
                 held.feed.silence()
+        self.helm.end()
         self.reception.close()
         self.annex.close()
         self._delivery.close()

@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import StopRequested
 from ..wire import handshake
 from ..wire.messages import Log, Message, PlotterCode, RunState, State, Welcome
 from . import descent, launch, runs, sockets
@@ -24,6 +25,7 @@ from .annex import Annex, Way
 from .budget import Budget
 from .disk import Disk
 from .fault import Fault
+from .helm import Helm
 from .keeper import Keeper
 from .peer import Viewer
 from .publisher import TICK, Ending, Publisher
@@ -41,6 +43,7 @@ __all__ = ["Session", "is_shortage", "outcome", "pickled", "wait_for_abandoned"]
 # Seconds that a view may hold up the end of a calculation: half a second is promised,
 # and waking up, closing and writing the files takes its part of it.
 EXIT_DELAY = 0.45
+_CLEAN = (RunState.FINISHED, RunState.STOPPED)  # not in the middle of a step
 RETIREMENT = 0.04  # seconds; that a disk which hangs may add to it
 
 logger = logging.getLogger("async_plot")
@@ -67,6 +70,8 @@ class Session:
         Where the run is recorded, and how.
     annex : Annex, optional
         What is shown beside its frames.
+    helm : Helm, optional
+        How it is steered.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class Session:
         stalled_after: float | None = None,
         recording: Recording | None = None,
         annex: Annex | None = None,
+        helm: Helm | None = None,
     ) -> None:
         # Nothing is open yet, and `discard` takes back whatever `open` has opened,
         # wherever an interrupt may have stopped it.
@@ -96,6 +102,7 @@ class Session:
         self._stalled_after = stalled_after
         self._recording = recording
         self._annex = annex
+        self._helm = helm or Helm()
         self._deadline = 0.0
 
     # -- start -----------------------------------------------------------------
@@ -156,6 +163,7 @@ class Session:
             if trouble:
                 logger.warning("%s", trouble)
             self.fault.open(self.run.fault_file)
+            self._helm.run = self.run.run
             if self._annex is not None:
                 worker = handshake.worker_key(key)
                 self._annex.open(
@@ -176,6 +184,7 @@ class Session:
                 stalled_after=self._stalled_after,
                 gate=self.gate,
                 annex=self._annex,
+                helm=self._helm,
             )
         except BaseException:
             listener.close()
@@ -213,7 +222,7 @@ class Session:
         publisher = self.publisher
         if publisher is not None and not publisher.ending:
             self._deadline = time.monotonic() + EXIT_DELAY
-            last = self._last_snapshots(clean=state is RunState.FINISHED)
+            last = self._last_snapshots(clean=state in _CLEAN)
             said = State(state.value, text, time.time())
             publisher.finish(Ending(said, self._deadline, last))
 
@@ -442,6 +451,8 @@ def outcome(error: BaseException | None) -> tuple[RunState, str]:
         return RunState.FINISHED, ""
     if isinstance(error, KeyboardInterrupt) or _is_cancelled(error):
         return RunState.INTERRUPTED, ""
+    if isinstance(error, StopRequested):
+        return RunState.STOPPED, ""
     if isinstance(error, SystemExit):
         code = error.code
         return (

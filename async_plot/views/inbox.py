@@ -26,6 +26,7 @@ from ..wire.messages import (
     Log,
     Message,
     Missed,
+    Parameter,
     PlotterCode,
     Progress,
     Scalars,
@@ -33,6 +34,7 @@ from ..wire.messages import (
     Stalled,
     State,
     Stats,
+    Steering,
     Welcome,
     Worker,
 )
@@ -111,6 +113,7 @@ class Inbox:
         self.news: deque[Message] = deque(maxlen=_NEWS)
         self._stands: dict[str, Message] = {}
         self.events: deque[Message | Absence | Jumped] = deque()
+        self._steering: dict[str, Message] = {}
         self.stalled: Stalled | None = None
         self.ended = False
         self.error: Exception | None = None
@@ -158,6 +161,17 @@ class Inbox:
             while True:
                 news.append(self.news.popleft())
         return [*news, *reversed(stands)]
+
+    def take_steering(self) -> list[Message]:
+        """How the run is steered, as far as that is new since the last time.
+
+        The newest `Steering`, and the newest `Parameter` of each name.
+        """
+        taken: list[Message] = []
+        with contextlib.suppress(KeyError):  # the thread may add at any moment
+            while True:
+                taken.append(self._steering.popitem()[1])
+        return taken[::-1]
 
     def wait_for_plotters(self, seconds: float) -> bool:
         """Wait until the plotters are known, or nothing will come any more."""
@@ -216,6 +230,10 @@ class Inbox:
             self._extend(message)
         elif isinstance(message, Stalled):
             self.stalled = message
+        elif isinstance(message, Steering):
+            self._steering[""] = message
+        elif isinstance(message, Parameter):
+            self._steering[message.name] = message
         elif isinstance(message, PlotterCode):
             self.codes[message.plotter] = message
         elif isinstance(message, HEARD):
@@ -227,6 +245,7 @@ class Inbox:
             self.logs.clear()
             self.news.clear()
             self._stands.clear()
+            self._steering.clear()
             self.histories = {}
             self.extended += 1
             self.events.append(message)

@@ -6,17 +6,22 @@ record of the logger `LOGGER`, with who gave it. Knows no bytes, socket or clock
 
 from __future__ import annotations
 
+import json
+import math
+import numbers
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .lanes import Lane
 
-__all__ = ["ACTIONS", "KINDS", "LOGGER", "Parameter", "Steer", "Steering"]
+__all__ = ["ACTIONS", "KINDS", "LOGGER", "LONGEST", "Parameter", "Steer", "Steering"]
 
 LOGGER = "async_plot.steering"
 
 # What may be asked; "renew" keeps a pause going, "set" and "undo" are of parameters.
 ACTIONS = ("pause", "renew", "step", "resume", "stop", "interrupt", "set", "undo")
+
+LONGEST = 1000  # characters of a value, as it is said
 
 KINDS = ("float", "int", "bool", "choice", "string")
 
@@ -37,7 +42,8 @@ class Steering:
     hold : bool
         A pause that nobody needs to renew.
     checkpoints : int
-        How many checkpoints were passed, about; 0: nothing of it can take effect yet.
+        How many checkpoints were passed, at the least: they are seen now and then; 0:
+        nothing of it can take effect yet.
     interrupt : str
         Why the calculation cannot be interrupted; empty if it can.
     """
@@ -75,7 +81,7 @@ class Parameter:
     unit, text : str
         Its unit; what it is, in a sentence.
     choices : list of str
-        The values of a choice.
+        The values of a choice, as JSON texts.
     undo : int
         How many changes can be taken back.
     """
@@ -96,6 +102,87 @@ class Parameter:
     text: str
     choices: list[str]
     undo: int
+
+    @property
+    def accepted(self) -> str:
+        """What a value must be, for people."""
+        if self.kind == "bool":
+            return "true or false"
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        if self.kind == "string":
+            return f"a text of at most {LONGEST} characters"
+        what = "an integer" if self.kind == "int" else "a finite number"
+        low, high = math.isfinite(self.minimum), math.isfinite(self.maximum)
+        if low and high:
+            return f"{what} from {self.minimum:g} to {self.maximum:g}"
+        if low:
+            return f"{what} not below {self.minimum:g}"
+        if high:
+            return f"{what} not above {self.maximum:g}"
+        return what
+
+    def parse(self, said: str) -> float | int | bool | str:
+        """Value that a JSON text says, in this parameter's type.
+
+        Raises
+        ------
+        ValueError
+            If it can be none of its values; the text says what would be accepted.
+        """
+        if len(said) > LONGEST:
+            raise ValueError(f"that is longer than {LONGEST} characters")
+        try:
+            return self.check(json.loads(said))
+        except RecursionError:
+            raise ValueError(f"must be {self.accepted}") from None
+        except json.JSONDecodeError:
+            raise ValueError(f"must be {self.accepted}, as a JSON text") from None
+
+    def check(self, value: Any) -> float | int | bool | str:
+        """The value in this parameter's type.
+
+        Raises
+        ------
+        ValueError
+            If it cannot have that one; the text says what would be accepted.
+        """
+        found: float | int | bool | str | None = None
+        if self.kind == "choice":
+            found = self._chosen(value)
+        elif self.kind == "bool":
+            found = value if isinstance(value, bool) else None
+        elif self.kind == "string":
+            if isinstance(value, str) and len(json.dumps(value)) <= LONGEST:
+                found = str(value)
+        else:
+            found = self._number(value)
+        if found is None:
+            # `ascii` moves no cursor, whoever said it.
+            raise ValueError(f"must be {self.accepted}, not {ascii(value)[:40]}")
+        return found
+
+    def _chosen(self, value: Any) -> float | int | bool | str | None:
+        for text in self.choices:
+            each: float | int | bool | str = json.loads(text)
+            # True is 1, and 1 is 1.0; the choice is meant, in its own type.
+            if each == value and isinstance(each, bool) is isinstance(value, bool):
+                return each
+        return None
+
+    def _number(self, value: Any) -> float | int | None:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            return None
+        try:
+            number = float(value)
+        except OverflowError:
+            return None
+        if not math.isfinite(number) or not self.minimum <= number <= self.maximum:
+            return None
+        if self.kind == "int":
+            # Of any kind of number that is one.
+            return int(value) if number.is_integer() else None  # type: ignore[call-overload]
+        return number
 
 
 @dataclass(frozen=True, slots=True)

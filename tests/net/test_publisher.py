@@ -48,6 +48,7 @@ from async_plot.wire.messages import (
     Stalled,
     State,
     Stats,
+    Steering,
 )
 
 from ..helpers import AMPLE, Deadline, eventually
@@ -230,7 +231,11 @@ def test_a_viewer_is_introduced_and_served_on_credit(run: Run) -> None:
     with Dialled(run.address) as viewer:
         viewer.expect(Stats, 2)
         # What comes by itself now and then may follow at once.
-        assert [type(m) for m in viewer.got[:4]] == [PlotterCode] * 2 + [Stats] * 2
+        assert [type(m) for m in viewer.got[:5]] == [
+            *[PlotterCode] * 2,
+            Steering,
+            *[Stats] * 2,
+        ]
         viewer.say(Ready("a", 0))
         assert viewer.expect(Frame).number == 1
         for i in range(2, 6):
@@ -296,7 +301,7 @@ def test_a_viewer_that_comes_late_is_told_how_jobs_stand(run: Run) -> None:
     with Dialled(run.address) as viewer:
         viewer.expect(Stats, 2)
         kinds = [type(m) for m in viewer.got if not isinstance(m, Stats)]
-        assert sorted(k.__name__ for k in kinds[2:]) == ["Job", "Progress"]
+        assert sorted(k.__name__ for k in kinds[2:]) == ["Job", "Progress", "Steering"]
     run.end()
     with Records(run.record) as records:
         kept = [type(records.read(entry)) for entry in records.entries]
