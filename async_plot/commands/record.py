@@ -9,22 +9,30 @@ from typing import TYPE_CHECKING
 
 from ..net.recorder import Recorder
 from ..net.recording import Recording
+from ..net.thinned import Thinned
 from ..wire.framing import describe_size, encode
 from ..wire.messages import (
+    Failure,
     Frame,
+    Job,
     Log,
     Message,
     Missed,
     Opened,
     PlotterCode,
+    Progress,
     Scalars,
+    Slowest,
     Stalled,
     State,
     Stats,
     Welcome,
+    Worker,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..client import Client
     from ..views.inbox import Inbox
 
@@ -32,7 +40,11 @@ __all__ = ["Tap", "record"]
 
 # Frames come at the pace that the view asks for, give or take a little.
 _SPARE = 1.25
-_TOLD = (Welcome, PlotterCode, Stats, State, Log, Scalars, Missed, Stalled)
+_TOLD = (
+    *(Welcome, PlotterCode, Stats, State, Log, Scalars, Missed, Stalled),
+    *(Job, Failure),
+)
+_THINNED = (Progress, Worker, Slowest)
 
 
 class Tap:
@@ -57,25 +69,17 @@ class Tap:
         self._recorder = Recorder(Recording(path, rate=_SPARE * rate))
         self._recorder.open()
         self._skipped: dict[str, Frame] = {}  # newest ones that came too early
+        self._states = Thinned()
         self._over = False
 
     def __call__(self, message: Message) -> None:
         """Write a message; what goes wrong is said once and ends the recording."""
-        if self._over:
-            return
-        try:
-            self._take(message)
-        except OSError as error:
-            self._over = True
-            path = self._recorder.path
-            print(f"async-plot: {path}: {error}; recorded no further", file=sys.stderr)
-            self._recorder.close()
+        self._guarded(lambda: self._take(message))
 
     def close(self) -> None:
         """Write the last frames, close the file, and say what is in it."""
         recorder = self._recorder
-        for frame in self._skipped.values():
-            self._add(frame, last=True)
+        self._guarded(self._finish)
         size = recorder.size
         recorder.close()
         lost = f", {recorder.left_out} left out" if recorder.left_out else ""
@@ -87,21 +91,41 @@ class Tap:
 
     # -- private ---------------------------------------------------------------
 
+    def _guarded(self, write: Callable[[], object]) -> None:
+        if self._over:
+            return
+        try:
+            write()
+        except OSError as error:
+            self._over = True
+            path = self._recorder.path
+            print(f"async-plot: {path}: {error}; recorded no further", file=sys.stderr)
+            self._recorder.close()
+
+    def _finish(self) -> None:
+        for frame in self._skipped.values():
+            self._add(frame, last=True)
+        self._recorder.add(self._states.rest(), last=True)
+
     def _take(self, message: Message) -> None:
+        recorder, last = self._recorder, isinstance(message, State)
         if not isinstance(message, Frame):
-            if isinstance(message, _TOLD):
-                self._recorder.add([message], last=isinstance(message, State))
+            if isinstance(message, _THINNED):
+                self._states.take(message)
+            elif isinstance(message, _TOLD):
+                states = self._states.rest() if last else []
+                recorder.add([*states, message], last=last)
+            recorder.add(self._states.due(time.monotonic()))
         elif message.mid_step:
             self._add(message, last=True)
-        elif self._recorder.wants(message.plotter, time.monotonic()):
+        elif recorder.wants(message.plotter, time.monotonic()):
             self._skipped.pop(message.plotter, None)
             self._add(message)
         else:
             self._skipped[message.plotter] = message
 
     def _add(self, frame: Frame, *, last: bool = False) -> None:
-        if not self._over:
-            self._recorder.add_frame(encode(frame), last=last)
+        self._recorder.add_frame(encode(frame), last=last)
 
 
 def record(client: Client, inbox: Inbox, rate: float) -> None:

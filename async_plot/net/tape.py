@@ -13,11 +13,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from ..wire.messages import Lane, Log, Message
+from ..wire.messages import Log, Message
 from .disk import Disk, Task
 from .recorder import Recorder
 from .recording import Recording
 from .snapshot import Snapshot
+from .thinned import Thinned
 from .warning import warn
 
 __all__ = ["Tape"]
@@ -25,10 +26,6 @@ __all__ = ["Tape"]
 AHEAD = 2  # frames that may wait for the disk
 MESSAGES = 5000  # other messages that may
 PAUSE = 10.0  # seconds between tries after an error
-# Of how bars and workers stand, which is told ten times a second, so many messages a
-# second are written: a week of them fits into a recording.
-STATES = 25
-LONGEST = 60.0  # seconds between two of the same bar at most
 
 
 class Tape:
@@ -49,8 +46,7 @@ class Tape:
         self._sent: dict[str, int] = {}  # number of the newest frame of each plotter
         self._frames = 0  # that wait for the disk
         self._waiting: list[Message] = []
-        self._states: dict[tuple[int, str], Message] = {}  # newest, by kind and key
-        self._states_at = 0.0
+        self._states = Thinned()
         self._writing = False  # other messages
         self._lost = 0  # of those
         self._left_out = 0  # frames that the disk was too slow for
@@ -118,12 +114,7 @@ class Tape:
         """Note what viewers are told; of what is superseded soon, the newest."""
         if self._gone:
             return
-        name = getattr(message, "key", "")
-        if message.lane is Lane.NEWEST and name:
-            key = message.code, getattr(message, name)
-            self._states.pop(key, None)
-            if len(self._states) < MESSAGES:
-                self._states[key] = message
+        if self._states.take(message):
             return
         if len(self._waiting) < MESSAGES:
             self._waiting.append(message)
@@ -134,12 +125,7 @@ class Tape:
         """Have what was noted written, unless the disk is still at it."""
         if self._writing or self._gone:
             return
-        now = time.monotonic()
-        if self._states and now >= self._states_at:
-            pause = len(self._states) / STATES
-            self._states_at = now + min(max(1.0, pause), LONGEST)
-            self._waiting += self._states.values()
-            self._states.clear()
+        self._waiting += self._states.due(time.monotonic())
         if not self._waiting:
             return
         messages, self._waiting = self._waiting, []
@@ -156,7 +142,7 @@ class Tape:
         if self._gone:
             return
         recorder = self._recorder
-        messages = [*self._waiting, *self._states.values(), *closing]
+        messages = [*self._waiting, *self._states.rest(), *closing]
         new = [
             each
             for each in frames

@@ -12,11 +12,12 @@ import pytest
 from async_plot import Client, Server, cli
 from async_plot.commands.record import Tap
 from async_plot.net import records
-from async_plot.wire.messages import Log, State
+from async_plot.wire.messages import Failure, Job, Log, Progress, State
 
 from ..helpers import AMPLE, eventually, start_script
 from ..recordings import end, frame, log, story, welcome, write
 from ..views.conftest import BLUE, Screen
+from ..views.said import bar, failure, job
 
 RUN = "from async_plot.cli import main\nimport sys\nsys.exit(main())\n"
 
@@ -110,6 +111,23 @@ def test_a_tap_keeps_the_pace_and_the_last_frames(
         numbers = [e.number for e in read.entries if e.number]
     assert sorted(numbers) == [1, 19, 20]
     assert "3 frames" in capsys.readouterr().err
+
+
+def test_a_tap_writes_what_is_told_of_jobs(tmp_path: Path) -> None:
+    """Failures whole, bars now and then and at the end: before the last word."""
+    path = tmp_path / "x"
+    tap = Tap(path, rate=30)
+    for message in [welcome(), job(), *(bar(done=k) for k in range(100)), failure(7)]:
+        tap(message)
+    tap(bar(done=100, state="finished"))
+    tap(end("finished"))
+    tap.close()
+    with records.Records(path) as read:
+        said = [read.read(entry) for entry in read.entries]
+    bars = [m.done for m in said if isinstance(m, Progress)]
+    assert bars[0] == 0 and bars[-1] == 100 and len(bars) < 50
+    assert [m.task for m in said if isinstance(m, Failure)] == [7]
+    assert isinstance(said[-1], State) and any(isinstance(m, Job) for m in said)
 
 
 def test_a_full_disk_is_said_once(

@@ -258,7 +258,7 @@ def test_how_bars_stand_is_written_now_and_then(
         run.tape.add(failure(task=number))
         run.tape.flush()
         run.settle()
-    monkeypatch.setattr(run.tape, "_states_at", 0.0)
+    monkeypatch.setattr(run.tape._states, "_due_at", 0.0)
     run.tape.flush()
     run.settle()
     run.tape.add(bar(bar="a.1", done=10.0, state="finished"))
