@@ -78,10 +78,15 @@ class Ledger:
     ----------
     desk : Desk
         That of this process.
+    clock : callable, default: time.monotonic
+        Seconds.
     """
 
-    def __init__(self, desk: Desk = the_desk) -> None:
+    def __init__(
+        self, desk: Desk = the_desk, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.signs = 0
+        self._clock = clock
         self._desk = desk
         self._way: Way | None = None
         self._reader: Reader | None = None
@@ -90,7 +95,6 @@ class Ledger:
         self._kept: list[Message] = []
         self._newest: dict[tuple[int, str], Message] = {}
         self._looked = -math.inf
-        self._now = 0.0
         self._peers: dict[int, _Peer] = {}
         self._identities: set[str] = set()
         self._paced = 0  # how many workers there were when they were told their pace
@@ -167,13 +171,13 @@ class Ledger:
 
     def tail(self) -> list[Message]:
         """How everything stands, for a viewer that comes now."""
-        return self._standing.tell()
+        return self._standing.tell(self._clock())
 
     def end(self, state: RunState, now: float) -> list[Message]:
         """The last news; what still goes on ends as the run does."""
         messages = self.news(now)
         messages += self._trickle.values()
-        messages += self._standing.end(_STATES.get(state, "stopped"))
+        messages += self._standing.end(_STATES.get(state, "stopped"), self._clock())
         return messages
 
     # -- workers ---------------------------------------------------------------
@@ -226,7 +230,7 @@ class Ledger:
         if peer is not None:
             self._identities.discard(peer.identity)
             self._release(peer)
-            now = time.monotonic()
+            now = self._clock()
             self._cut.update((bar, now) for bar in peer.bars)
             self._lost.update((worker, now) for worker in peer.workers)
 
@@ -246,7 +250,7 @@ class Ledger:
     def _take(self, message: Message) -> None:
         """Keep what is said of jobs, and have it told."""
         self.signs += self._standing.advances(message)
-        self._standing.take(message)
+        self._standing.take(message, self._clock())
         if isinstance(message, Failure):
             told = self._told[message.job] = self._told.pop(message.job, 0) + 1
             if len(self._told) > COUNTED:

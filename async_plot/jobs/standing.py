@@ -35,17 +35,17 @@ class Standing:
     def __init__(self) -> None:
         self.changes = 0
         self._jobs: dict[str, Job] = {}
-        self._running: dict[str, Progress] = {}
+        self._running: dict[str, tuple[Progress, float]] = {}  # and when it was told
         self._ended: dict[str, Progress] = {}
         self._workers: dict[str, Worker] = {}
         self._slowest: dict[str, Slowest] = {}
         self._failures: dict[str, _Failures] = {}
 
-    def take(self, message: Message) -> None:
-        """Take note of what is told; what is none of the jobs' business is not."""
+    def take(self, message: Message, now: float) -> None:
+        """Take note of what is told now; what is none of the jobs' business is not."""
         self.changes += 1
         if isinstance(message, Progress):
-            self._take_bar(message)
+            self._take_bar(message, now)
         elif isinstance(message, Worker):
             self._workers.pop(message.worker, None)
             self._workers[message.worker] = message
@@ -76,19 +76,25 @@ class Standing:
         That a task takes long is told again and again.
         """
         if isinstance(message, Progress):
-            bar = self._running.get(message.bar)
-            return bar is None or (bar.done, bar.state) != (message.done, message.state)
+            known = self._running.get(message.bar)
+            if known is None:
+                return True
+            bar, _ = known
+            return (bar.done, bar.state) != (message.done, message.state)
         if isinstance(message, Worker):
             worker = self._workers.get(message.worker)
             return worker is None or _done(worker) != _done(message)
         return True
 
-    def tell(self) -> list[Message]:
-        """All of it, for somebody who knows nothing."""
+    def tell(self, now: float) -> list[Message]:
+        """All of it, for somebody who knows nothing.
+
+        A bar is told when it has changed, which may be long ago.
+        """
         return [
             *self._jobs.values(),
             *self._ended.values(),
-            *self._running.values(),
+            *(_aged(bar, now - at) for bar, at in self._running.values()),
             *self._workers.values(),
             *self._slowest.values(),
             *(each for failures in self._failures.values() for each in failures),
@@ -96,7 +102,7 @@ class Standing:
 
     def running(self) -> list[Progress]:
         """Bars that have not ended."""
-        return list(self._running.values())
+        return [bar for bar, _ in self._running.values()]
 
     def bar_runs(self, bar: str) -> bool:
         """Whether a bar is known, and has not ended."""
@@ -111,23 +117,26 @@ class Standing:
         known = self._workers.get(worker)
         return known.number if known is not None else 0
 
-    def end(self, state: str) -> list[Message]:
+    def end(self, state: str, now: float) -> list[Message]:
         """Let everything end that goes on; return what is to be told of it."""
-        last: list[Message] = [replace(bar, state=state) for bar in self.running()]
+        last: list[Message] = [
+            replace(_aged(bar, now - at), state=state)
+            for bar, at in self._running.values()
+        ]
         last += [
             replace(worker, state="ended")
             for worker in self._workers.values()
             if worker.state not in GONE
         ]
         for message in last:
-            self.take(message)
+            self.take(message, now)
         return last
 
     # -- private ---------------------------------------------------------------
 
-    def _take_bar(self, message: Progress) -> None:
+    def _take_bar(self, message: Progress, now: float) -> None:
         if message.state == RUNNING:
-            self._running[message.bar] = message
+            self._running[message.bar] = message, now
             if len(self._running) > BARS:
                 self._running.pop(next(iter(self._running)))
             return
@@ -155,6 +164,12 @@ class Standing:
         self._failures.pop(job, None)
         for key in [k for k, each in self._workers.items() if each.job == job]:
             del self._workers[key]
+
+
+def _aged(bar: Progress, seconds: float) -> Progress:
+    """How a bar stands so long after it was told, if nothing else has changed."""
+    left = max(0.0, bar.remaining - seconds)
+    return replace(bar, elapsed=bar.elapsed + seconds, remaining=left)
 
 
 def _done(worker: Worker) -> tuple[object, ...]:

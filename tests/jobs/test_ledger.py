@@ -131,6 +131,27 @@ def test_whoever_comes_late_is_told_how_all_stands(run: Run) -> None:
     assert (seen.bar, seen.done) == ("a.1", 2.0)
 
 
+def test_who_comes_late_is_told_how_long_it_takes_by_then(run: Run) -> None:
+    """Not how long it had taken when something was done last."""
+    ledger = Ledger(run.desk, lambda: run.now)
+    ledger.begin(lambda: None, run.chronicle)
+    ledger.join(1)
+    ledger.hear(1, bar(bar="a.1", elapsed=10.0, remaining=30.0), run.now)
+    ledger.hear(1, bar(bar="a.2", elapsed=1.0, remaining=math.inf), run.now)
+    ledger.hear(1, bar(bar="a.3", elapsed=5.0, state="finished"), run.now)
+    run.now += 25.0
+    told = {m.bar: (m.elapsed, m.remaining) for m in ledger.tail()}  # type: ignore[attr-defined]
+    assert told["a.1"] == (35.0, 5.0) and told["a.2"] == (26.0, math.inf)
+    assert told["a.3"][0] == 5.0
+    run.now += 25.0
+    last = [m for m in ledger.end(RunState.FAILED, run.now) if isinstance(m, Progress)]
+    assert {m.bar: m.elapsed for m in last if m.state == "failed"} == {
+        "a.1": 60.0,
+        "a.2": 51.0,
+    }
+    ledger.close()
+
+
 def test_workers_speak_for_nobody_else(run: Run) -> None:
     """What a worker says of the calculation's bars, or another worker's, is refused."""
     own = Tally(run.desk)
