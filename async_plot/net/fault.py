@@ -72,6 +72,8 @@ class Fault:
         """
         global _sink
         self.path = path
+        if not _users:  # an interrupt may have broken off the last one's end
+            _let_go()
         try:
             if _current() is not None and _users:
                 assert _users[0].path is not None
@@ -114,10 +116,11 @@ def _current() -> _Sink | None:
 
 def _let_go() -> None:
     global _sink
-    sink, _sink = _current(), None
+    sink = _current()
     if sink is not None:
         faulthandler.disable()
         sink.close()
+    _sink = None  # last: an interrupt before, and it is done again
 
 
 def _anybody_interested() -> bool:

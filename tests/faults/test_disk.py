@@ -33,7 +33,7 @@ thread = threading.Thread(target=watch)
 thread.start()
 big = np.zeros(100_000)
 number = 0
-while number < 100 or len(seen) < 5:
+while number < 40 or len(seen) < 5:
     number += 1
     big[:] = number
     server.update(big)

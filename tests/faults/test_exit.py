@@ -183,8 +183,17 @@ def test_update_with_is_called_for_the_last_frame_of_a_clean_end_only() -> None:
 # -- how long it takes -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["close", "with", "exit"])
-@pytest.mark.parametrize("size", [100, 1 << 23], ids=["small", "64 MiB"])
+@pytest.mark.parametrize(
+    ("how", "size"),
+    [
+        pytest.param("close", 100, id="close, small"),
+        *(pytest.param(how, 1 << 23, id=f"{how}, 64 MiB") for how in ("close", "exit")),
+        *(
+            pytest.param("with", size, marks=pytest.mark.slow, id=f"with, {size}")
+            for size in (100, 1 << 23)
+        ),
+    ],
+)
 def test_a_frozen_viewer_holds_up_the_exit_for_half_a_second(
     how: str, size: int
 ) -> None:
@@ -416,7 +425,7 @@ server = Server(view=None).start()
 def test_collecting_garbage_inside_an_update_is_harmless() -> None:
     """Old servers that end in the middle of a snapshot do not disturb it."""
     with Server(view=None, overhead=1) as server, Watcher(server) as watcher:
-        for i in range(30):
+        for i in range(10):
             old = Server(view=None).start()
             old.update(i)
             old.itself = old  # type: ignore[attr-defined]
@@ -424,18 +433,18 @@ def test_collecting_garbage_inside_an_update_is_harmless() -> None:
             server.update_with(lambda i=i: (gc.collect(), i)[1:])
         server.close()
         watcher.join()
-        assert watcher.frames[-1].args == (29,)
+        assert watcher.frames[-1].args == (9,)
     eventually(lambda: threading.active_count() == 1)
 
 
-def test_two_hundred_runs_leave_no_thread_descriptor_or_process() -> None:
-    """Each with a viewer that sees its frame."""
+def test_many_runs_leave_no_thread_descriptor_or_process() -> None:
+    """Some of them with a viewer that sees its frame."""
 
     def held() -> tuple[int, int]:
         return len(os.listdir("/proc/self/fd")), threading.active_count()
 
     before = held()
-    for i in range(200):
+    for i in range(runs.KEPT_RUNS + 20):
         with Server(view=None, name=f"run {i}") as server:
             server.update(i)
             if i % 4 == 0:

@@ -26,7 +26,7 @@ def meddle(server):
 @pytest.mark.parametrize(
     "count",
     [
-        pytest.param(200, id="200 forks"),
+        pytest.param(60, id="60 forks"),
         pytest.param(1000, id="1000 forks", marks=pytest.mark.slow),
     ],
 )

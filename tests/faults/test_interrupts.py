@@ -204,9 +204,16 @@ def last_line(process: subprocess.Popen[str]) -> list[str]:
     return out.splitlines()[-1].split()
 
 
-def test_interrupts_inside_update_reach_the_user_and_tear_nothing() -> None:
-    """300 real SIGINTs at random moments: each is seen, every frame is whole."""
-    count = 300
+# Real SIGINTs: a few for every day, many more where there is time.
+COUNTS = [
+    pytest.param(50, id="50"),
+    pytest.param(500, id="500", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_interrupts_inside_update_reach_the_user_and_tear_nothing(count: int) -> None:
+    """At random moments: each is seen, every frame is whole."""
     with start_script(
         _HARNESS + _UPDATES, str(count), stdin=subprocess.PIPE
     ) as process:
@@ -233,6 +240,7 @@ def test_interrupts_inside_update_reach_the_user_and_tear_nothing() -> None:
             assert not any(torn for *_, torn in viewer.seen)
 
 
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize(
     ("interrupted", "longest"),
     [
@@ -241,12 +249,12 @@ def test_interrupts_inside_update_reach_the_user_and_tear_nothing() -> None:
     ],
 )
 def test_interrupts_inside_start_and_close_leave_a_server_that_works(
-    interrupted: str, longest: float
+    interrupted: str, longest: float, count: int
 ) -> None:
-    """After 120 real SIGINTs: all seen, each server can be used, nothing is left."""
+    """All are seen, each server can be used, nothing is left."""
     source = _HARNESS + _CYCLES.format(interrupted=interrupted)
-    with start_script(source, "120", patient=False) as process:
-        sent = interrupt(process, 120, longest, seed=2)
+    with start_script(source, str(count), patient=False) as process:
+        sent = interrupt(process, count, longest, seed=2)
         raised, caught, threads, descriptors = last_line(process)
     assert int(raised) == int(caught) == sent
     assert int(threads) == 0

@@ -49,6 +49,34 @@ def test_it_is_on_as_long_as_a_run_needs_it(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["two"]
 
 
+@pytest.mark.parametrize("again", ["close", "open"])
+def test_an_end_that_was_interrupted_is_made_good(
+    again: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the next end, or the next run's begin: no descriptor stays open."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    one = opened(tmp_path / "one")
+    sink = fault._current()
+    assert sink is not None
+    number = sink.fileno()
+    del sink
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(faulthandler, "disable", interrupted)
+        one.close()
+    if again == "open":
+        two = opened(tmp_path / "two")
+        assert faulthandler.is_enabled() and (tmp_path / "two").exists()
+        assert not (tmp_path / "two").samefile(tmp_path / "one")
+        two.close()
+    one.close()
+    assert not faulthandler.is_enabled()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(number)
+
+
 def test_whoever_takes_over_keeps_it(tmp_path: Path) -> None:
     """Our file is closed then, and theirs is left on."""
     one = opened(tmp_path / "one")
