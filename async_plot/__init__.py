@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .jobs.bars import progress, track
     from .jobs.logs import handler, log
     from .jobs.tqdm import tqdm, trange
+    from .jobs.writer import Writer
     from .net.recording import Recording
     from .plotter import Plotter
     from .server import Server
@@ -25,6 +26,7 @@ __all__ = [
     "Plotter",
     "Recording",
     "Server",
+    "Writer",
     "__version__",
     "handler",
     "log",
@@ -40,6 +42,7 @@ _HOMES = {
     "Plotter": "plotter",
     "Recording": "net.recording",
     "Server": "server",
+    "Writer": "jobs.writer",
     "map": "implicit",
     "progress": "jobs.bars",
     "tqdm": "jobs.tqdm",

@@ -26,6 +26,7 @@ ALLOWED = {
         "implicit",
         "jobs.logs",
         "jobs.tqdm",
+        "jobs.writer",
         "net.recording",
         "plotter",
         "server",

@@ -6,6 +6,7 @@ Whoever counts stores a number and does nothing else. Knows no socket and no vie
 from __future__ import annotations
 
 import math
+import operator
 import os
 import re
 import threading
@@ -29,6 +30,7 @@ T = TypeVar("T")
 B = TypeVar("B", bound="Bar")
 
 LONGEST = 1000  # characters of a text that is told
+FARTHEST = 9999  # column or row where a bar may be wanted
 _ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~])?")  # colours, and worse
 
 
@@ -461,6 +463,26 @@ def progress(total: float | None = None, *, desc: str = "", **options: Any) -> B
         To be closed, best by ``with``.
     """
     return Bar(total, desc=desc, **options)
+
+
+def location(name: str, place: Any) -> list[int]:
+    """Column and row as integers.
+
+    Raises
+    ------
+    ValueError
+        If they are no two integers from 0 on; the text names the argument.
+    """
+    try:
+        column, row = (operator.index(each) for each in place)
+    except (TypeError, ValueError):
+        column = row = -1
+    if not (0 <= column <= FARTHEST and 0 <= row <= FARTHEST):
+        raise ValueError(
+            f"{name} must be column and row, two integers from 0 to {FARTHEST}, not "
+            f"{place!r}"
+        )
+    return [column, row]
 
 
 def length(iterable: Any) -> int | None:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from ..wire.messages import Progress
 from . import meter
 from .around import Around, Wrapped
-from .bars import length, number
+from .bars import length, location, number
 from .lines import Style, lines, speaks_unicode, whole
 
 __all__ = ["Wrapped", "tqdm", "trange"]
@@ -52,8 +52,9 @@ class tqdm(Around, Generic[T]):
         How a line looks, see `tqdm.format_meter`.
     initial : float, default: 0
         How much is done already; it does not count for the rate.
-    position : int, optional
+    position : int or (int, int), optional
         Its line among others. Default: below the bars inside of which it was begun.
+        Column and row, from 0, on a full screen; see `fullscreen`.
     postfix : dict or object, optional
         What else is shown, see `set_postfix`.
     smoothing : float, default: 0.3
@@ -108,7 +109,7 @@ class tqdm(Around, Generic[T]):
         smoothing: float = 0.3,
         bar_format: str | None = None,
         initial: float = 0,
-        position: int | None = None,
+        position: int | tuple[int, int] | None = None,
         postfix: Any = None,
         unit_divisor: float = 1000,
         write_bytes: bool = False,
@@ -151,6 +152,13 @@ class tqdm(Around, Generic[T]):
         self.position = position
         self.lock_args = lock_args
         self.gui = gui
+        at: list[int] = []
+        row = None  # its line, counted from the cursor's
+        if isinstance(position, (tuple, list)):
+            at = location("position", position)
+        elif position is not None:
+            at, row = [abs(position)], position
+        self._row = row
         self.start_t = self.last_print_t = time.time()
         self._quiet = quiet
         super().__init__(
@@ -159,11 +167,11 @@ class tqdm(Around, Generic[T]):
             unit=unit,
             initial=initial,
             leave=leave,
-            place=() if position is None else [abs(position)],
+            place=at,
             shown=not disable,
             smoothing=min(1.0, max(0.0, smoothing or 0.0)),
         )
-        self.pos = -(position or 0)
+        self.pos = -(at[-1] if row is None and at else row or 0)
         self.last_print_n = initial
         if isinstance(postfix, Mapping) and all(
             isinstance(name, str) for name in postfix
@@ -484,9 +492,7 @@ class _Look(Style):
     """Writes a bar's line by its own `format_dict`, which subclasses extend."""
 
     def __init__(self, bar: tqdm[Any]) -> None:
-        super().__init__(
-            bar.fp, columns=bar.ncols, position=bar.position, delay=bar.delay
-        )
+        super().__init__(bar.fp, columns=bar.ncols, position=bar._row, delay=bar.delay)
         if bar._quiet:
             self.file = None
         self._bar = weakref.ref(bar)

@@ -331,8 +331,8 @@ class Jobs:
         title = (bar.told.desc if bar else "") or (job.desc if job else "")
         title = title or (job.function if job else "")
         seat = self._seats.get(bar.told.worker) if bar else None
-        if seat is not None and not seat.told.job:  # whose process it is
-            title = f"{title} ({seat.told.pid})".lstrip()
+        if seat is not None and not seat.told.job and title:  # whose process it is
+            title = f"{title} ({seat.told.pid})"
         state = self._state(bar) if bar else "running"
         return Shown(
             key,
