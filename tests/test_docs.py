@@ -96,6 +96,7 @@ def public_names() -> Iterator[str]:
         *messages.FROM_CALCULATION,
         *messages.FROM_VIEWER,
         *messages.FROM_RENDERER,
+        *messages.OF_SKETCHES,
     ):
         yield f"async_plot.wire.messages.{kind.__name__}"
 
@@ -135,6 +136,7 @@ def test_every_message_is_in_the_protocol() -> None:
             *messages.FROM_CALCULATION,
             *messages.FROM_VIEWER,
             *messages.FROM_RENDERER,
+            *messages.OF_SKETCHES,
         )
         if not re.search(rf"\b{kind.__name__}\b", text)
         or not re.search(rf"\b{kind.code}\b", text)

@@ -53,6 +53,8 @@ ALLOWED = {
         # What can be shown here is a question; what runs, and how to start a viewer,
         # is the client's and the server's business.
         "net.surroundings",
+        # Where the keys are to stay live, a plotter needs a process of its own.
+        "net.launch",
     },
     "cli": None,  # anything
     "commands": None,

@@ -17,6 +17,7 @@ from .messages import (
     FROM_VIEWER,
     FROM_WORKER,
     IN_FILES,
+    OF_SKETCHES,
     TO_WORKER,
 )
 
@@ -29,6 +30,7 @@ _KINDS: dict[type[Any], None] = dict.fromkeys(
         *FROM_WORKER,
         *TO_WORKER,
         *FROM_RENDERER,
+        *OF_SKETCHES,
         *IN_FILES,
     )
 )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Union
 
 from .lanes import Lane, Memory, Right, Role, RunState
+from .pictures import Drawn, Look
 from .reports import Failure, Job, Pace, Points, Progress, Slowest, Worker
 from .steering import Parameter, Steer, Steering
 
@@ -24,13 +25,16 @@ __all__ = [
     "FROM_VIEWER",
     "FROM_WORKER",
     "IN_FILES",
+    "OF_SKETCHES",
     "TO_WORKER",
+    "Drawn",
     "Failure",
     "Frame",
     "Goodbye",
     "Job",
     "Lane",
     "Log",
+    "Look",
     "Mapped",
     "Memory",
     "Message",
@@ -551,6 +555,8 @@ IN_FILES = (Seal,)  # beside what a calculation says
 # On no connection: to a notebook's kernel, through the pipe of the process that it
 # started.
 FROM_RENDERER = (Picture, Words)
+# The same of a terminal: what it asks of the process that draws, and is answered.
+OF_SKETCHES = (Look, Drawn)
 
 Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Welcome,
@@ -572,6 +578,8 @@ Message = Union[  # noqa: UP007 - a Union can be a dict's value type on 3.10
     Mapped,
     Picture,
     Words,
+    Look,
+    Drawn,
     Job,
     Progress,
     Worker,

@@ -13,11 +13,13 @@ from async_plot.wire.messages import (
     FROM_VIEWER,
     FROM_WORKER,
     TO_WORKER,
+    Drawn,
     Failure,
     Frame,
     Goodbye,
     Job,
     Log,
+    Look,
     Mapped,
     Memory,
     Message,
@@ -92,6 +94,10 @@ SAMPLES: dict[type[Any], Message] = {
     Goodbye: Goodbye("window closed"),
     Picture: Picture("", 0, 640, 480, "frame 41", [b"png"]),
     Words: Words(["running"], ["name"], "whole", True),
+    Look: Look(2, 1, 60, 15, 10, 20, "sixel", 256),
+    Drawn: Drawn(
+        2, "sixel", 60, 14, "Wave", 1, 3, 41, 2.5, 0, "", "x", "Trace", [b"six"]
+    ),
     Job: Job(
         "j.1", "", "sums", "f", "a.py", 3, "Adds.", "b.py", 9, "map(f)", "loky", 2, 1.5
     ),

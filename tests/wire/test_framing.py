@@ -20,11 +20,14 @@ from async_plot.wire.messages import (
     FROM_RENDERER,
     FROM_VIEWER,
     FROM_WORKER,
+    OF_SKETCHES,
+    Drawn,
     Failure,
     Frame,
     Goodbye,
     Job,
     Log,
+    Look,
     Mapped,
     Missed,
     Opened,
@@ -202,6 +205,22 @@ def test_what_a_renderer_says_is_written_as_documented():
                 Reader(accepts, framing.FROM_CALCULATION_LIMITS),
                 stream(SAMPLES[Words]),
             )
+
+
+def test_what_a_terminal_and_its_renderer_say_is_written_as_documented():
+    """On their pipes, like any other message; nobody says it on a connection."""
+    said = stream(SAMPLES[Look], SAMPLES[Drawn])
+    assert said == (
+        b"\x00\x00\x00\x10\x00\x00\x17\x00\x98\x02\x01<\x0f\n\x14\xa5sixel\xcd\x01\x00"
+        b"\x00\x00\x00%\x00\x01\x18\x00\x00\x00\x00\x00\x00\x00\x00\x03"
+        b"\x9d\x02\xa5sixel<\x0e\xa4Wave\x01\x03)\xcb@\x04\x00\x00\x00\x00\x00\x00"
+        b"\x00\xa0\xa1x\xa5Tracesix"
+    )
+    heard = feed(Reader(OF_SKETCHES, framing.FROM_RENDERER_LIMITS), said)
+    assert [plain(m) for m in heard] == [SAMPLES[Look], SAMPLES[Drawn]]
+    for accepts in (FROM_VIEWER, FROM_CALCULATION, FROM_RENDERER):
+        with pytest.raises(ProtocolError, match="from the wrong end"):
+            feed(Reader(accepts, framing.FROM_CALCULATION_LIMITS), said)
 
 
 # -- golden bytes ------------------------------------------------------------------

@@ -14,6 +14,7 @@ from async_plot.wire.messages import (
     FROM_RENDERER,
     FROM_VIEWER,
     IN_FILES,
+    OF_SKETCHES,
     TO_WORKER,
     Lane,
     Points,
@@ -26,7 +27,7 @@ from ..helpers import ROOT
 from .samples import KINDS as SAID
 from .samples import SAMPLES
 
-KINDS = (*SAID, *IN_FILES, *FROM_RENDERER)
+KINDS = (*SAID, *IN_FILES, *FROM_RENDERER, *OF_SKETCHES)
 
 CODES = {
     "Welcome": 1,
@@ -48,6 +49,8 @@ CODES = {
     "Mapped": 20,
     "Picture": 21,
     "Words": 22,
+    "Look": 23,
+    "Drawn": 24,
     "Job": 32,
     "Progress": 33,
     "Worker": 34,
@@ -75,7 +78,7 @@ def test_codes_tell_the_speaker():
     assert all(1 <= kind.code <= 15 for kind in own)
     assert all(32 <= kind.code <= 63 for kind in {*of_jobs, *TO_WORKER, Points})
     assert all(64 <= kind.code <= 95 for kind in steering)
-    viewers = {*FROM_VIEWER, *FROM_RENDERER} - steering
+    viewers = {*FROM_VIEWER, *FROM_RENDERER, *OF_SKETCHES} - steering
     assert all(16 <= kind.code <= 31 for kind in viewers)
 
 
@@ -140,7 +143,7 @@ def test_only_what_may_be_superseded_is_in_the_newest_lane():
     newest = {kind.__name__ for kind in KINDS if kind.lane is Lane.NEWEST}
     assert newest == {
         *("Frame", "SlotFrame", "Stalled", "Stats"),
-        *("Progress", "Worker", "Slowest", "Pace"),
+        *("Progress", "Worker", "Slowest", "Pace", "Look"),
         *("Steering", "Parameter"),
     }
 

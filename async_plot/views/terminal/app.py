@@ -87,6 +87,9 @@ class Top(App[int]):
         self.clock = clock
         self.obeys_signals = False  # `run` sets it
         self.signal = 0  # the one that ended it
+        # Called when the terminal tells where its cursor is: it has shown what was
+        # sent before it was asked.
+        self.on_answer: Callable[[], None] | None = None
         self._plot = plot
         self._first: Listed | None = None
         if client is not None:
@@ -121,6 +124,11 @@ class Top(App[int]):
         # However much there is to draw, most of a core is left to others.
         took = time.perf_counter() - begun
         self.set_timer(max(EVERY - took, took / SHARE, 0.01), self._tick)
+
+    def on_cursor_position(self) -> None:
+        """Tell whoever asked that the terminal has come so far."""
+        if self.on_answer is not None:
+            self.on_answer()
 
     # -- what keys do ----------------------------------------------------------
 
