@@ -12,8 +12,9 @@ from ..net import death, runs
 from .engines.base import Process
 from .marks import Board, Mark
 
-__all__ = ["Death", "Memory", "dead", "worded"]
+__all__ = ["Death", "Memory", "Unseen", "dead", "worded"]
 
+UNKNOWN = 1 << 16  # status of a process that nobody has seen before its end
 _PATIENCE = 0.5  # seconds that a process may take to be told as ended
 
 
@@ -32,6 +33,20 @@ class Death:
     pid: int
     status: int
     mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A worker process that ended before its pool could be asked for it.
+
+    Attributes
+    ----------
+    pid : int
+    exitcode : int
+    """
+
+    pid: int
+    exitcode: int = UNKNOWN
 
 
 class Memory:
@@ -68,6 +83,8 @@ def dead(processes: Sequence[Process], board: Board | None) -> list[Death]:
 
 def worded(death: Death, memory: Memory) -> str:
     """Say how it died, for people."""
+    if death.status == UNKNOWN:
+        return "ended too soon for anybody to see how"
     if death.status >= 0:
         return f"left with exit status {death.status}"
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import os
 import queue
 import signal
 import sys
@@ -28,7 +29,7 @@ from ..wire.messages import Failure, Progress, Worker
 from . import deaths, failures, marks, parcels, watch
 from .bars import Bar
 from .crew import Crew, Insights
-from .deaths import Death
+from .deaths import Death, Unseen
 from .desk import desk
 from .engines.base import Engine, Kind, Process
 from .failures import Fault
@@ -131,6 +132,8 @@ class Job:
         self._unclear = 0  # deaths that no task is known for
         self._known: dict[int, Process] = {}
         self._gone: dict[int, float] = {}  # processes, and since when
+        self._mourned: set[int] = set()  # processes whose end was told
+        self._looked = False  # for deaths, since the pool broke
         self._killers: dict[int, TaskError] = {}
         self._stopping = False
         self._closed = False
@@ -212,11 +215,12 @@ class Job:
         except BaseException as error:
             parcel = error.with_traceback(None)  # which holds this very frame
         chunk.promise = None  # which holds us
+        # Without the lock: it may take a moment until one is told of.
+        dead = self._dead() if isinstance(parcel, BrokenExecutor) else []
         with self._lock:
             if self._over or chunk.number not in self._flying:
                 return
-            if isinstance(parcel, BrokenExecutor):
-                self._deaths_seen()
+            self._deaths_seen(dead)
             del self._flying[chunk.number]
             self._seats.pop(chunk.number, None)
             if isinstance(parcel, Parcel):
@@ -567,18 +571,26 @@ class Job:
 
     # -- workers that die ------------------------------------------------------
 
-    def _deaths_seen(self) -> None:
-        """Take note which workers have just died. Any thread, under the lock."""
-        if self._deaths:
-            return
-        found = deaths.dead(self.engine.processes(), self._board)
-        self._deaths = [each for each in found if each.status != 0] or found
-        for each in self._deaths:
-            self._mourn(each)
+    def _dead(self) -> list[Death]:
+        """Which workers have died, now that their pool has broken. Any thread."""
+        if self._looked:
+            return []
+        self._looked = True
+        living = [p for p in self.engine.processes() if p.pid not in self._mourned]
+        found = deaths.dead(living, self._board)
+        return [each for each in found if each.status != 0] or found
+
+    def _deaths_seen(self, dead: list[Death]) -> None:
+        """Take note which workers have just died. Under the lock."""
+        for death in dead:
+            if death.pid not in self._mourned:
+                self._deaths.append(death)
+                self._mourn(death)
 
     def _mourn(self, death: Death) -> None:
         """Have the end of a worker told, and the task that it had in hand."""
         text = deaths.worded(death, self._memory)
+        self._mourned.add(death.pid)
         member = self.crew.find(death.pid)
         if member is None:
             member = self.crew.member(f"{self.bar.key}.{death.pid}")
@@ -606,7 +618,7 @@ class Job:
         if mark is None or marks is None or mark.job != marks.job:
             return None, -1
         chunk = self._flying.get(mark.chunk)
-        if chunk is None or not 0 <= mark.task - chunk.first < len(chunk.tasks):
+        if chunk is None or mark.task not in chunk:
             return None, -1
         return chunk, mark.task
 
@@ -649,6 +661,7 @@ class Job:
         again = self._returns and renew is not None and self._unclear <= _UNCLEAR
         if again and renew is not None:
             renew()
+            self._looked = not dead  # it is as broken as before
         rest = [each for chunk in lost for each in chunk.without(killers)]
         for task in sorted(killers):
             self._resolve(task, killers[task])
@@ -661,7 +674,10 @@ class Job:
         """A worker has died, and its pool goes on: so do the chunk's other tasks."""
         with self._lock:
             dead, self._deaths = self._deaths, []
-            killers, self._killers = self._killers, {}
+            # Other chunks have theirs: their workers may have died meanwhile.
+            killers = {task: e for task, e in self._killers.items() if task in chunk}
+            for task in killers:
+                del self._killers[task]
         if not killers:
             # It had performed them, and died of their results.
             self._unclear += 1
@@ -699,9 +715,12 @@ class Job:
 
     def _look_for_deaths(self) -> None:
         """Find chunks whose worker has died, and whose pool has not noticed."""
-        for process in self.engine.processes():
-            if process.pid and (process.exitcode is None or self._had_some(process)):
-                self._known[process.pid] = process
+        for process in [*self.engine.processes(), *self._unseen()]:
+            pid = process.pid
+            if not pid or pid in self._mourned:
+                continue
+            if process.exitcode is None or self._had_some(process):
+                self._known.setdefault(pid, process)
         gone = [pid for pid, p in self._known.items() if p.exitcode is not None]
         now = time.monotonic()
         for pid in gone:
@@ -713,14 +732,39 @@ class Job:
             mark = self._board.read(pid) if self._board is not None else None
             death = Death(pid, process.exitcode or 0, mark)
             with self._lock:
+                if self._over or pid in self._mourned:
+                    continue
                 chunk = self._held(death)
-                if chunk is None or self._over:
+                if chunk is None:
+                    self._miss_member(death)
                     continue
                 self._deaths.append(death)
                 self._mourn(death)
+                self._looked = True  # its pool may break of it yet, and end others
                 self._flying.pop(chunk.number, None)
                 self._seats.pop(chunk.number, None)
             self._arrived.put((chunk, _Died()))
+
+    def _miss_member(self, death: Death) -> None:
+        """Have the end of a worker told that had nothing in hand."""
+        member = self.crew.find(death.pid)
+        if member is not None:  # else nobody has ever heard of it
+            ending = "died" if death.status else "ended"  # replaced in good order
+            member.end(ending, deaths.worded(death, self._memory))
+
+    def _unseen(self) -> list[Process]:
+        """Workers that took a chunk and died between two looks at their pool."""
+        marks, board = self._order.marks, self._board
+        if marks is None or board is None or not hasattr(self.engine, "lose"):
+            return []
+        with self._lock:
+            flying = set(self._flying)
+        known = self._known.keys() | self._mourned
+        return [
+            Unseen(pid)
+            for pid in board.holders(marks.job, flying)
+            if pid not in known and not os.path.exists(f"/proc/{pid}")
+        ]
 
     def _had_some(self, process: Process) -> bool:
         """Whether a process that has ended already had some of our tasks in hand."""

@@ -14,6 +14,7 @@ import mmap
 import os
 import secrets
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +118,15 @@ class Board:
             if not cell[1]:
                 return None
         return None
+
+    def holders(self, job: int, chunks: Collection[int]) -> list[int]:
+        """The processes, living or dead, that have noted one of these chunks last."""
+        pids, jobs = self._cells[1::_FIELDS].tolist(), self._cells[2::_FIELDS].tolist()
+        return [
+            pid
+            for place, pid in enumerate(pids)
+            if pid and jobs[place] == job and self._cells[place * _FIELDS + 3] in chunks
+        ]
 
 
 def board() -> Board | None:

@@ -39,6 +39,9 @@ class Chunk:
     tasks: list[Any]
     promise: Any = None
 
+    def __contains__(self, task: int) -> bool:
+        return 0 <= task - self.first < len(self.tasks)
+
     @property
     def runs(self) -> bool:
         """Whether it is waited for."""

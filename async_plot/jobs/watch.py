@@ -16,6 +16,8 @@ from typing import Any, Protocol
 __all__ = ["Watched", "add", "be_last", "remove", "watched"]
 
 EVERY = 0.05  # seconds
+_OFTEN = 0.003  # seconds, after a fork
+_LOOKS = 8  # so often
 
 
 class Watched(Protocol):
@@ -63,7 +65,7 @@ def remove(job: Watched) -> None:
     with _lock:
         _jobs.pop(id(job), None)
         if not _jobs:
-            _wake.put(None)
+            _wake.put(0)
 
 
 def watched() -> list[Any]:
@@ -84,7 +86,7 @@ def interrupted(ident: int, *, but: BaseException | None = None) -> bool:
 
 _lock = threading.Lock()
 # No `Event`: it may stay locked after an interrupt of who sets it.
-_wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+_wake: queue.SimpleQueue[int] = queue.SimpleQueue()
 _jobs: dict[int, Watched] = {}
 _thread: threading.Thread | None = None
 _listener: list[object] = [None]
@@ -92,9 +94,12 @@ _listener: list[object] = [None]
 
 def _run() -> None:
     global _thread
+    looks = 0
     while True:
-        with contextlib.suppress(queue.Empty):
-            _wake.get(timeout=EVERY)
+        try:
+            looks = _wake.get(timeout=_OFTEN if looks else EVERY)
+        except queue.Empty:
+            looks = max(0, looks - 1)
         with _lock:
             if not _jobs:
                 _thread = None
@@ -119,5 +124,11 @@ def _forked() -> None:
     _thread = None
 
 
+def _look_soon() -> None:
+    """See a worker that is just being made: it may die of its first task at once."""
+    if _jobs:
+        _wake.put(_LOOKS)
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(after_in_parent=_look_soon, after_in_child=_forked)

@@ -22,12 +22,8 @@ from async_plot.jobs.engines.mpire import Mpire
 from async_plot.jobs.map import begin
 
 from ..helpers import AMPLE, eventually
+from .engines.chunks import choke
 from .every import _as_in_a_script  # noqa: F401 - a fixture
-
-# mpire's thread that tells of a death fails on a result that comes at the same time.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
-)
 
 Make = Callable[[], AbstractContextManager[Any]]
 
@@ -48,10 +44,9 @@ def workers(method: str) -> Make:
 QUICK: dict[str, Make] = {
     "processes-fork": executor("fork"),
     "pool-fork": pool("fork"),
-}
-# mpire now and then takes half a minute to get over a death, or keeps a thread.
-SLOW: dict[str, Make] = {
     "mpire-fork": workers("fork"),
+}
+SLOW: dict[str, Make] = {  # to start others
     "processes-spawn": executor("spawn"),
     "processes-forkserver": executor("forkserver"),
     "pool-spawn": pool("spawn"),
@@ -158,8 +153,39 @@ def test_results_that_cannot_be_sent_alive(make: Make) -> None:
             list(results)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("make", [SLOW["mpire-fork"]], ids=["mpire"])
+class Choked:
+    """A result that ends the worker when half of it is sent."""
+
+    def __reduce__(self) -> Any:
+        choke()
+
+
+@pytest.mark.parametrize("make", [QUICK["pool-fork"]], ids=["pool"])
+def test_half_a_result_hangs_nobody(make: Make) -> None:
+    """The death is told, what is lost with the pool as well, and the pool closes."""
+    with make() as executor:
+        results = map_(
+            lambda n: Choked() if n == 3 else n,
+            range(8),
+            executor=executor,
+            errors="return",
+            chunksize=1,
+        )
+        found = list(results)
+        lost = [n for n, each in enumerate(found) if isinstance(each, WorkerDiedError)]
+        assert [each for each in found if isinstance(each, int)] == [
+            n for n in range(8) if n not in lost
+        ]
+        assert 3 in lost
+        died = [each for each in results.insights.workers if each.state == "died"]
+        assert [each.text for each in died] == ["killed by SIGKILL"]
+        with pytest.raises(WorkerDiedError, match="the pool broke"):
+            list(map_(abs, [-1], executor=executor))
+        executor.close()
+        executor.join()
+
+
+@pytest.mark.parametrize("make", [QUICK["mpire-fork"]], ids=["mpire"])
 def test_a_worker_pool_is_started_again(make: Make) -> None:
     """By the job after the one in which a worker died."""
     with make() as executor:

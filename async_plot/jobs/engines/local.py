@@ -8,20 +8,24 @@ dead ones at once. Knows what the pools have in common, and none of them.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Future
+from multiprocessing import connection
 from typing import Any
 
 from .base import Kind
 
-__all__ = ["PATIENCE", "LocalPool", "Seen"]
+__all__ = ["PATIENCE", "LocalPool", "Seen", "ended"]
 
 # Seconds. A pool that is asked ends within some 30 ms; what has not ended by then is
 # in a call that hears nothing.
 PATIENCE = 0.15
 GIVEN_UP = 1.0  # seconds after which the pool's own code is left to itself
+UNASKED = 0.4  # seconds that a pool may take to ask how a process ended
 REMEMBERED = 100  # processes; a pool may renew them after each task
 
 Call = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...]]
@@ -30,8 +34,9 @@ Call = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...]]
 class Seen:
     """A worker's process, which can be asked how it ended after its pool forgot it.
 
-    It is looked at, and never waited for: that is its pool's business, and two who wait
-    for a process of a fork server at the same time get its status mixed up.
+    It is looked at, and not waited for: that is its pool's business, and two who wait
+    for a process of a fork server at the same time get its status mixed up. Only where
+    its pool does not for long, since it stands still at a lock, it is waited for here.
 
     Parameters
     ----------
@@ -51,11 +56,18 @@ class Seen:
         self.pid = pid
         self.sentinel: int = popen.sentinel
         self._popen = popen
+        self._since = math.inf  # when it was first found to have ended
 
     @property
     def exitcode(self) -> int | None:
         """None while it runs, negative the signal that ended it."""
         code: int | None = self._popen.returncode
+        if code is None and ended(self.sentinel):
+            now = time.monotonic()
+            self._since = min(self._since, now)
+            if now - self._since > UNASKED:
+                with contextlib.suppress(Exception):  # it was asked meanwhile
+                    code = self._popen.poll()
         return code
 
     def kill(self) -> None:
@@ -144,6 +156,18 @@ class LocalPool:
     def processes(self) -> Sequence[Seen]:
         """Every worker process that was ever seen, the ended ones, too."""
         self._look()
+        error = None if self._ended else self._broken()
+        if error is not None:
+            with self._lock:
+                left = list(self._handed)
+                self._handed.clear()
+            if left:
+                # The pool tells nobody, or may fail to. Whoever asks here may hold
+                # what their ends wait for.
+                failing = threading.Thread(
+                    target=self._fail_all, args=(left, error), daemon=True
+                )
+                failing.start()
         return list(self._seen.values())
 
     def lose(self, promise: Future[Any]) -> None:
@@ -218,6 +242,11 @@ class LocalPool:
             promise.set_exception(error)
         self._hand_on()
 
+    def _fail_all(self, left: list[Future[Any]], error: BaseException) -> None:
+        for promise in left:
+            promise.set_exception(error)
+        self._hand_on()
+
     def _take_back(self, promise: Future[Any]) -> bool:
         with self._lock:
             return self._handed.pop(promise, None) is not None
@@ -256,3 +285,11 @@ class LocalPool:
             for key, seen in list(self._seen.items())[:REMEMBERED]:
                 if seen.exitcode is not None:
                     self._seen.pop(key, None)
+
+
+def ended(sentinel: int) -> bool:
+    """Whether the process of a sentinel has ended; a closed one is nobody's."""
+    try:
+        return bool(connection.wait([sentinel], 0))
+    except (OSError, ValueError):
+        return False

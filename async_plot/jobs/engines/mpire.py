@@ -11,7 +11,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Future
 from functools import partial
 from multiprocessing import connection
@@ -19,11 +19,20 @@ from typing import Any
 
 from .. import work
 from .base import Kind
-from .local import PATIENCE, LocalPool, Seen
+from .local import PATIENCE, LocalPool
 
 __all__ = ["Mpire"]
 
 MAIN_PROCESS = -1  # in `mpire.comms`: what stands for the pool's owner
+_OWN = (-2, -3)  # and for what it does at the begin and end of a worker
+_THREADS = (
+    "_results_handler_thread",
+    "_restart_handler_thread",
+    "_timeout_handler_thread",
+    "_unexpected_death_handler_thread",
+)
+_KILLED = 0.3  # seconds that a process may take to end when it was killed
+_PATIENCE = 1.0  # seconds that they may take to end: they look every 0.1 s
 
 
 class Mpire(LocalPool):
@@ -67,29 +76,21 @@ class Mpire(LocalPool):
                 "share with functools.partial"
             )
         self._pool = pool
-        if self._broken() is not None:
-            self._end()
+        self._failed_once = False
         if params.start_method == "threading":
             self.kind = Kind.THREADS
+        # It may fail on a result that comes at the same time, and print a traceback.
+        watching = partial(_quietly, type(pool)._unexpected_death_handler, pool)
+        pool._unexpected_death_handler = watching
+        self._look()
+        if self._broken() is not None:
+            self._end()
 
     @property
     def workers(self) -> int:
         """How many chunks it can perform at the same time."""
         number: int = self._pool.pool_params.n_jobs
         return number
-
-    def processes(self) -> Sequence[Seen]:
-        """Every worker process that was ever seen, the ended ones, too."""
-        error = None if self._ended else self._broken()
-        if error is not None:
-            with self._lock:
-                left = list(self._handed)
-                self._handed.clear()
-            if left:
-                # The thread of the pool that tells them may die of a result that comes
-                # at the same time. Whoever asks here may hold what their ends wait for.
-                threading.Thread(target=_fail, args=(left, error), daemon=True).start()
-        return super().processes()
 
     def _hand(
         self,
@@ -108,17 +109,28 @@ class Mpire(LocalPool):
         return () if self.kind is Kind.THREADS else tuple(self._pool._workers)
 
     def _broken(self) -> BaseException | None:
-        if self._pool._workers and self._pool._worker_comms.exception_thrown():
-            return BrokenExecutor("a WorkerPool ends when one of its workers dies")
-        return None
+        if not self._pool._workers or self.kind is Kind.THREADS:
+            return None
+        if not self._failed_once and not _thrown(self._pool._worker_comms):
+            # mpire looks for deaths as well, under locks that the dead may hold.
+            current = {id(getattr(each, "_popen", None)) for each in self._members()}
+            died = [seen for key, seen in list(self._seen.items()) if key in current]
+            if not any(seen.exitcode for seen in died):
+                return None
+        self._failed_once = True
+        return BrokenExecutor("a WorkerPool ends when one of its workers dies")
 
-    def _terminate(self) -> None:
-        self._be_quick()
-        self._pool.terminate()
+    def _end(self) -> None:
+        self._look()
+        _bury(self._pool, self._kill)
+        self._failed_once = False
 
     def _halt(self) -> None:
         # Not by `terminate`: a second one, of the pool's owner, would trip over it.
         if not self._pool._workers or self.kind is Kind.THREADS:
+            return
+        if self._broken() is not None:
+            self._end()
             return
         self._be_quick()
         comms = self._pool._worker_comms
@@ -145,17 +157,62 @@ class Mpire(LocalPool):
         comms = self._pool._worker_comms
         comms.drain_queues = partial(_throw_away, comms)
 
-    def _free(self) -> None:
-        # A worker that died just after it had put down a result has it locked still.
-        lock = self._pool._worker_comms._results_queue._wlock
-        if lock is not None:
-            lock.acquire(timeout=0.1)
-            lock.release()
+
+def _quietly(watch: Callable[[Any], None], pool: Any) -> None:
+    with contextlib.suppress(KeyError, RuntimeError):
+        watch(pool)
 
 
-def _fail(promises: list[Future[Any]], error: BaseException) -> None:
-    for promise in promises:
-        promise.set_exception(error)
+def _thrown(comms: Any) -> bool:
+    """Whether a pool has given up; waits for no lock, which a dead worker may hold."""
+    event = comms._exception_thrown
+    try:
+        return bool(event._flag._semlock._get_value())
+    except (AttributeError, NotImplementedError):  # threads, or no such call here
+        return bool(event.is_set())
+
+
+def _bury(pool: Any, kill: Callable[[], None]) -> None:
+    """End a pool of which a worker has died; it starts anew with its next task.
+
+    Its own end waits for locks that the dead may hold. So its processes are killed, and
+    all that they share with it is left to them.
+    """
+    comms, cache = pool._worker_comms, pool._cache
+    kill()
+    pool._handler_threads_stop_event.set()
+    # Where none has died in the middle of a result, its reader ends in order when
+    # nobody is left to write; else it is left to wait for the rest.
+    results = comms._results_queue
+    if results._wlock is None or results._wlock.acquire(timeout=0.1):
+        if results._wlock is not None:
+            results._wlock.release()
+        with contextlib.suppress(OSError):
+            results._writer.close()
+    for queue in comms._task_queues:
+        _close(queue)
+    wake = comms.signal_worker_restart_condition
+    threading.Thread(target=wake, daemon=True).start()
+    deadline = time.monotonic() + _PATIENCE
+    for name in _THREADS:
+        thread = getattr(pool, name)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+    _close(results)
+    for worker in pool._workers:
+        with contextlib.suppress(Exception):  # it never began, or ends now
+            worker.join(_KILLED)
+            worker.close()
+    own = (MAIN_PROCESS, *_OWN)
+    left = [cache[key] for key in list(cache) if key not in own]
+    pool._workers = []
+    pool._cache = {key: cache[key] for key in own}
+    for name in _THREADS:
+        setattr(pool, name, None)
+    pool._worker_comms = type(comms)(pool.ctx, comms.n_jobs, comms.order_tasks)
+    for result in left:  # of its owner
+        with contextlib.suppress(Exception):
+            result._set(success=False, result=RuntimeError("a worker died"))
 
 
 def _left(sentinels: set[int], seconds: float) -> set[int]:
@@ -169,8 +226,14 @@ def _left(sentinels: set[int], seconds: float) -> set[int]:
 
 def _throw_away(comms: Any) -> None:
     for queue in (*comms._task_queues, comms._results_queue):
-        queue.cancel_join_thread()
-        queue.close()
+        _close(queue)
+
+
+def _close(queue: Any) -> None:
+    queue.cancel_join_thread()
+    queue.close()
+    if queue._thread is None:  # which would close this end
+        queue._writer.close()
 
 
 def _perform(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
-__all__ = ["die", "divide", "here", "hold", "identity", "leave", "spin"]
+__all__ = ["choke", "die", "divide", "here", "hold", "identity", "leave", "spin"]
 
 
 def identity(value: object) -> object:
@@ -52,3 +54,16 @@ def die(number: int) -> None:
     faulthandler.disable()
     os.kill(os.getpid(), -number)
     time.sleep(1000)
+
+
+def choke() -> NoReturn:
+    """Die as a worker of a `Pool` does that is killed in the middle of its result."""
+    frame = sys._getframe()
+    while "outqueue" not in frame.f_locals:
+        assert frame.f_back is not None
+        frame = frame.f_back
+    queue = frame.f_locals["outqueue"]
+    queue._wlock.acquire()
+    os.write(queue._writer.fileno(), b"\0\0\1\0half")
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("it lives")

@@ -9,7 +9,9 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,6 @@ from async_plot.jobs.engines.pool import Pool
 
 from ...helpers import AMPLE, eventually
 from . import chunks
-
-# mpire's thread that tells of a death fails on a result that comes at the same time.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
-)
 
 Made = tuple[Any, LocalPool]
 
@@ -58,12 +55,6 @@ METHODS = [
         pytest.param(mpired, method, id=f"mpire-{method}", marks=pytest.mark.slow)
         for method in ("forkserver", "spawn")
     ),
-]
-# It now and then takes half a minute to get over a death, or keeps a thread.
-DEATHS = [
-    *METHODS[:3],
-    pytest.param(mpired, "fork", id="mpire-fork", marks=pytest.mark.slow),
-    *METHODS[4:],
 ]
 Maker = Callable[..., contextlib.AbstractContextManager[Made]]
 
@@ -128,7 +119,7 @@ def test_release_begins_nothing_more(make: Maker, tmp_path: Path) -> None:
         assert pool.apply(chunks.identity, (3,)) == 3
 
 
-@pytest.mark.parametrize(("make", "method"), DEATHS)
+@pytest.mark.parametrize(("make", "method"), METHODS)
 @pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGSEGV, 3])
 def test_the_dead_are_remembered(make: Maker, method: str, status: int) -> None:
     """A worker that died can be asked how, although its pool has forgotten it."""
@@ -185,16 +176,10 @@ def test_an_interrupt_before_anything(make: Maker) -> None:
         engine.interrupt()
 
 
-@pytest.mark.slow
 def test_an_idle_worker_that_dies_jams_no_pool() -> None:
     """The one that waited for the next task, and kept all others from it."""
     with pooled() as (pool, engine):
-        engine.submit(chunks.identity, 1).result(AMPLE)
-        lock = pool._inqueue._rlock._semlock
-        eventually(lambda: lock._get_value() == 0, what="one that waits")
-        dead = engine.processes()
-        for process in dead:
-            os.kill(process.pid, signal.SIGKILL)
+        kill_idle(pool, engine)
         promises = [engine.submit(chunks.identity, n) for n in range(20)]
 
         def done() -> bool:
@@ -202,4 +187,43 @@ def test_an_idle_worker_that_dies_jams_no_pool() -> None:
             return all(each.done() for each in promises)
 
         eventually(done)
-        assert [each.exitcode for each in dead] == [-signal.SIGKILL] * 2
+
+
+def test_an_idle_worker_that_dies_delays_no_end() -> None:
+    """The pool closes, though nothing is given to it any more."""
+    with pooled() as (pool, engine):
+        kill_idle(pool, engine)
+        eventually(lambda: any(each.exitcode for each in engine.processes()))
+        engine.release(abandoned=False)
+        pool.close()
+        pool.join()
+
+
+def kill_idle(pool: Any, engine: LocalPool) -> None:
+    """Kill the workers, of which one holds the lock of the tasks."""
+    engine.submit(chunks.identity, 1).result(AMPLE)
+    lock = pool._inqueue._rlock._semlock
+    eventually(lambda: lock._get_value() == 0, what="one that waits")
+    workers = [psutil.Process(each.pid) for each in engine.processes()]
+    for worker in workers:
+        worker.kill()
+    # One that is just dying may still take the begin of a task.
+    eventually(lambda: all(map(gone, workers)), what="their end")
+
+
+def test_half_a_result_ends_the_pool() -> None:
+    """What it had in hand is told as lost, and its owner finds it ended."""
+    with pooled() as (pool, engine):
+        held = engine.submit(time.sleep, AMPLE)
+        engine.submit(chunks.choke)
+
+        def done() -> bool:
+            engine.processes()  # as a job does, all the time
+            return held.done()
+
+        eventually(done)
+        assert isinstance(held.exception(), BrokenExecutor)
+        engine.release(abandoned=False)
+        pool.terminate()
+        pool.join()
+        assert isinstance(Pool(pool).submit(abs, -1).exception(), BrokenExecutor)
