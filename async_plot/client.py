@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
-import json
 import logging
 import math
 import os
-import secrets
 import socket
 import threading
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,12 +20,15 @@ from .errors import (
     HandshakeError,
     RunNotFoundError,
 )
-from .net import channel, death, files, runs, sockets, surroundings, told
+from .net import channel, death, runs, sockets, surroundings, told
+from .net.commander import Commander
 from .net.memory import Memory
+from .net.received import ReceivedFrame, decode_frame
 from .net.records import Records, is_records
+from .net.route import Route
 from .net.slots import SlotReader
 from .net.told import Told
-from .wire import codec, framing, handshake, pickles
+from .wire import framing, handshake
 from .wire.connection import Connection
 from .wire.handshake import Dialling
 from .wire.messages import (
@@ -47,10 +46,8 @@ from .wire.messages import (
     Slot,
     SlotFrame,
     State,
-    Steer,
     Welcome,
 )
-from .wire.steering import ACTIONS
 
 if TYPE_CHECKING:
     from .net.ssh import Tunnel
@@ -58,68 +55,13 @@ if TYPE_CHECKING:
 __all__ = ["Client", "ReceivedFrame", "decode_frame"]
 
 _WAITALL = getattr(socket, "MSG_WAITALL", 0)
-GONE = 5.0  # seconds of refusals after which a far run is taken to have ended
 FAR = 0.05  # seconds of an answer's way from which a viewer holds two credits
 CREDIT = 2
-RETRY = (0.05, 2.0)  # seconds between attempts to reach a run: the first, the longest
 
 QUICK = 0.005  # seconds; who needs less for a frame may ask for the next before
 LAPS = 3  # frames overwritten in a row after which the socket is taken
 
 debug = logging.getLogger("async_plot.wire")
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedFrame:
-    """One frame, as a program sees it.
-
-    Attributes
-    ----------
-    plotter : str
-        Which plotter it is for; ``""`` where there is one alone.
-    number : int
-        How many times ``update`` had been called; numbers between two frames that
-        were received are frames that nobody needed.
-    time : float
-        When it was taken, seconds since the epoch.
-    args : tuple
-        Positional arguments of ``update``; arrays may be written to.
-    kwargs : dict
-        Its keywords.
-    mid_step : bool
-        Taken after an exception: the calculation may have been changing it.
-    """
-
-    plotter: str
-    number: int
-    time: float
-    args: tuple[Any, ...] = field(repr=False)
-    kwargs: dict[str, Any] = field(repr=False)
-    mid_step: bool = False
-
-
-def decode_frame(frame: Frame) -> ReceivedFrame:
-    """Unpack a frame of a proven calculation; its pickles run code.
-
-    Parameters
-    ----------
-    frame : Frame
-        As `async_plot.Client.messages` gives it.
-
-    Returns
-    -------
-    ReceivedFrame
-        The same frame with its arguments as objects.
-
-    Raises
-    ------
-    ProtocolError
-        If it cannot be unpacked here.
-    """
-    args, kwargs = codec.decode(frame.payload, frame.buffers, pickles.loads)
-    return ReceivedFrame(
-        frame.plotter, frame.number, frame.time, args, kwargs, frame.mid_step
-    )
 
 
 class Client:
@@ -187,23 +129,19 @@ class Client:
             if run is None:  # else None would mean the newest of all runs
                 raise RunNotFoundError("that server has not been started")
         self._right = Right.CONTROL if control else Right.LOOK
-        self._view = view
-        self._lease = ""  # of the newest pause that was asked for
+        self._commander = Commander(view)
         self._file: Path | None = None  # a recording
         self._trust = trust
         if isinstance(run, (str, os.PathLike)) and is_records(run):
             self._file = Path(run)
             run = runs.recorded(self._file)
-        self.run = run if isinstance(run, runs.Run) else runs.find(run)
+        found = run if isinstance(run, runs.Run) else runs.find(run)
+        self._route = Route(found, host, tunnel)
         self.welcome: Welcome | None = None
         # When the last bytes came; infinite while that tells nothing: there is no
         # connection, or one call waits for all of a big array.
         self.heard_at = math.inf
         self.is_far = False  # a network lies between
-        self._host = host
-        self._tunnel = tunnel
-        if host is not None and self.run.address is not None:
-            self._far()
         self._plotter = plotter
         self._lock = threading.Lock()  # of `_connection`'s outgoing side
         self._witness: death.Witness | None = None  # who sees its process end
@@ -217,7 +155,6 @@ class Client:
         self._closed = False
         self._ended = False  # the run has said its last word
         self._told = Told()
-        self._refused = 0.0  # since when, if nothing listens where the run was
         self._early: list[Message] = []  # what came with the proof
         self._credit = 1  # frames that may be under way
         self._asked: dict[str, int] = {}  # those that are
@@ -243,6 +180,11 @@ class Client:
                         self._quick = time.monotonic() - before < QUICK
                     if not asked:
                         self.ready(name, message.number)
+
+    @property
+    def run(self) -> runs.Run:
+        """The run, as it was when it was looked at last."""
+        return self._route.run
 
     def messages(self) -> Generator[Message, None, None]:
         """Every message of the run in its order, until its last word.
@@ -362,14 +304,7 @@ class Client:
             raise PermissionError(
                 "this client may only look; make it with Client(run, control=True)"
             )
-        if action not in ACTIONS:
-            known = ", ".join(map(repr, ACTIONS))
-            raise ValueError(f"action must be one of {known}, not {action!r}")
-        said = json.dumps(value) if action == "set" else ""
-        if action == "pause":
-            self._lease = "" if hold else secrets.token_hex(8)
-        lease = self._lease if action in ("pause", "renew") else ""
-        return self.say(Steer(action, name, said, _who(self._view), lease))
+        return self.say(self._commander.command(action, name, value, hold=hold))
 
     def say(self, message: Message) -> bool:
         """Send a message to the run; lost if there is no connection just now.
@@ -406,8 +341,8 @@ class Client:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-        if self._tunnel is not None:
-            self._tunnel.close()
+        if self._route.tunnel is not None:
+            self._route.tunnel.close()
 
     def __enter__(self) -> Client:
         return self
@@ -442,28 +377,8 @@ class Client:
             raise LookupError(f"no plotter {self._plotter!r} in this run: {known}")
         return [self._plotter]
 
-    def _far(self) -> tuple[str, int] | None:
-        """Where to dial by TLS; None for what is reached without.
-
-        On its own machine a run is always found at its loopback address, and that is
-        where a tunnel ends.
-        """
-        run = self.run
-        if self._tunnel is not None or run.address is None:  # it has ended
-            return None
-        if run.remote is None:
-            if self._host is not None:
-                raise ValueError(
-                    f"host={self._host!r} is for a run that listens beyond its "
-                    f"machine, as with Server(host='0.0.0.0'); {run.name!r} does not"
-                )
-            return None
-        if self._host is None:
-            return None if run.host == files.hostname() else run.remote
-        return sockets.parted(self._host, run.remote[1])
-
     def _follow(self) -> Generator[Message, None, None]:
-        shortest, longest = RETRY if self._tunnel is None else self._tunnel.retry
+        shortest, longest = self._route.retry
         pause = shortest
         while not self._closed:
             try:
@@ -475,24 +390,26 @@ class Client:
                 return
             except HandshakeError:
                 self._hang_up()
-                if self._renew():  # the run ended, and a stranger has its port
+                if self._route.renew(
+                    closed=self._closed
+                ):  # the run ended, and a stranger has its port
                     raise
             except (OSError, ClosedError) as reason:
-                error = self._explained(reason)
+                error = self._route.explained(reason)
                 had_one = self._connection is not None
                 self._hang_up()
                 if self._closed or self._ended:
                     return
-                if self.welcome is None and self._far() is not None:
-                    raise self._unreachable(error) from None
-                if self._is_gone(error):
+                if self.welcome is None and self._route.far is not None:
+                    raise self._route.unreachable(error) from None
+                if self._route.is_gone(error):
                     yield _lost("nothing listens where the run was: it has ended")
                     return
-                if had_one and (self._tunnel is not None or self.run.alive):
+                if had_one and (self._route.tunnel is not None or self.run.alive):
                     yield _lost(f"connection lost ({error}), connecting again")
             finally:
                 self._hang_up()
-            if not self._renew():
+            if not self._route.renew(closed=self._closed):
                 yield from self._afterwards()
                 return
             time.sleep(pause)
@@ -500,18 +417,11 @@ class Client:
 
     def _connect(self) -> None:
         """Dial, and prove the key both ways within the handshake's time."""
-        run = self.run
+        route, run, limit = self._route, self.run, handshake.TIMEOUT
         if run.address is None or run.key is None:
             raise ClosedError("the run has ended")
-        far, limit = self._far(), handshake.TIMEOUT
-        pin = run.fingerprint if far is not None else None
-        self.is_far = far is not None or self._tunnel is not None
-        sock: channel.Channel
-        if self._tunnel is None:
-            sock = channel.dial(far or run.address, limit, pin)
-        else:
-            sock = self._tunnel.dial(run)
-        self._sock = sock
+        self.is_far, pin = route.is_far, route.pin
+        sock = self._sock = route.dial(limit)
         deadline = time.monotonic() + limit
         key = handshake.derive(run.key, self._right)
         proof = Dialling(
@@ -521,13 +431,13 @@ class Client:
         self._asked = {}
         self._early, took = channel.prove(sock, connection, deadline)
         self._credit = CREDIT if took > FAR else 1
-        self._refused = 0.0
+        route.arrived()
         sock.settimeout(None)  # keep-alive tells when the other end is gone
         self._slots.clear()
         self._lapped = 0
         with self._lock:
             self._connection = connection
-        if self._witness is None and far is None and self._tunnel is None:
+        if self._witness is None and not self.is_far:
             self._witness = death.Witness(run)
 
     def _receive(self) -> Generator[Message, None, None]:
@@ -620,44 +530,11 @@ class Client:
         if sock is not None:
             sock.close()
 
-    def _unreachable(self, error: Exception) -> ClosedError:
-        where = "{}:{}".format(*(self._far() or ("", 0)))
-        return ClosedError(
-            f"{where} cannot be reached: {error}; if the machine has another name or "
-            "address from here, give it as host (async-plot view --host)"
-        )
-
-    def _is_gone(self, error: Exception) -> bool:
-        """Whether a run on another machine has ended, whose file nobody updates."""
-        if not isinstance(error, ConnectionRefusedError) or self._far() is None:
-            self._refused = 0.0
-            return False
-        self._refused = self._refused or time.monotonic()
-        return time.monotonic() - self._refused > GONE
-
-    def _explained(self, error: Exception) -> Exception:
-        """What ssh says of the end of a connection is more than that it ended."""
-        why = self._tunnel.why() if self._tunnel is not None else ""
-        return ClosedError(why) if why else error
-
-    def _renew(self) -> bool:
-        """Look at the run again; say whether it can still be reached."""
-        if self._tunnel is not None:
-            now = None if self._closed else self._tunnel.renew(self.run)
-            gone = replace(self.run, address=None, state=RunState.LOST.value)
-            self.run = now or gone
-            return self.run.address is not None and self.run.state != gone.state
-        try:
-            self.run = runs.read(self.run.connection_file)
-        except (LookupError, OSError):
-            return False
-        return self.run.alive
-
     def _afterwards(self) -> Iterator[Message]:
         """What the record holds of a run that is not there any more."""
         kept = []
         try:
-            kept = runs.read_record(self.run) if self._tunnel is None else []
+            kept = [] if self._route.tunnel else runs.read_record(self.run)
         except (OSError, AsyncPlotError) as error:
             debug.debug("record: %s", error)
         for message in kept:
@@ -667,13 +544,7 @@ class Client:
                 yield message
         if any(isinstance(message, State) for message in kept):
             return
-        ended = self.run.address is None and self.run.state != RunState.LOST.value
-        if ended:  # though its record was not written
-            yield State(self.run.state, "", time.time())
-            return
-        witness = self._witness
-        seen = (witness and witness.testify()) or death.fate(self.run)
-        yield State(RunState.LOST.value, seen.reason, seen.time or time.time())
+        yield death.last_word(self.run, self._witness)
 
 
 def _lost(text: str) -> State:
@@ -683,15 +554,6 @@ def _lost(text: str) -> State:
 def _log(direction: str, message: Message) -> None:
     if debug.isEnabledFor(logging.DEBUG):
         debug.debug("%s %s", direction, framing.describe(message))
-
-
-def _who(view: str) -> str:
-    """Who gives commands here, for people."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # it has a number, and no name
-        user = f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
-    return f"{user}@{files.hostname()}, {view}"
 
 
 set_up_debug = surroundings.set_up_debug

@@ -20,7 +20,7 @@ from async_plot import client as clients
 from async_plot.client import Client, decode_frame
 from async_plot.errors import HandshakeError, ProtocolError, RunNotFoundError
 from async_plot.jobs.desk import desk
-from async_plot.net import death, runs
+from async_plot.net import death, route, runs
 from async_plot.server import Server
 from async_plot.wire.messages import Frame, Log, State, Welcome
 
@@ -349,7 +349,7 @@ def test_a_run_that_cannot_be_reached_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With pauses, and without a word before there ever was a connection."""
-    monkeypatch.setattr(clients, "RETRY", (0.001, 0.01))
+    monkeypatch.setattr(route, "RETRY", (0.001, 0.01))
     with Server(view=None) as server:
         server.update(1)
         client = Client(server)

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..wire.messages import RunState
+from ..wire.messages import RunState, State
 from . import files, runs
 from .runs import Run
 
-__all__ = ["Fate", "Witness", "fate", "kernel_says_oom"]
+__all__ = ["Fate", "Witness", "fate", "kernel_says_oom", "last_word"]
 
 UNSEEN = "killed (SIGKILL, SIGTERM?) or left by os._exit: nobody was there to see"
 KILLED = "killed"  # a state that only a list of runs knows; views say lost
@@ -148,6 +148,22 @@ def fate(run: Run) -> Fate:
     if _oom_kills_rose(run):
         return Fate(RunState.LOST.value, f"out of memory, it seems; {UNSEEN}")
     return Fate(RunState.LOST.value, UNSEEN)
+
+
+def last_word(run: Run, witness: Witness | None) -> State:
+    """How a run has ended that is not there any more, and has no record that says it.
+
+    Parameters
+    ----------
+    run : Run
+        As it was looked at last.
+    witness : Witness, optional
+        Who may have seen it end.
+    """
+    if run.address is None and run.state != RunState.LOST.value:
+        return State(run.state, "", time.time())
+    seen = (witness and witness.testify()) or fate(run)
+    return State(RunState.LOST.value, seen.reason, seen.time or time.time())
 
 
 # -- private -----------------------------------------------------------------------
