@@ -30,6 +30,9 @@ from textual.driver import Driver
 from textual.widget import Widget
 
 from ...client import Client
+from . import help
+from .details import TextPage
+from .encoding import encodable, has_signs
 from .pages import RunPage, RunsPage
 from .runs import Listed, Runs
 from .watched import Watched
@@ -82,6 +85,8 @@ class Top(App[int]):
         driver_class: type[Driver] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class, ansi_color=True)
+        if driver_class is None:
+            self.driver_class = _encoding(self.driver_class)
         self.theme = "ansi-dark"
         self.runs = Runs(listing, connect)
         self.clock = clock
@@ -98,14 +103,14 @@ class Top(App[int]):
                 run.run, run.name, run.host, run.pid, run.started, alive=True, run=run
             )
             self.runs.watched[run.run] = Watched(client, clock=clock)
-        self._listing = listing is not None
+        self.lists = listing is not None
 
     def on_mount(self) -> None:
         """Show the first page and begin to look."""
         if self.obeys_signals:
             self._obey_signals()
         self.runs.start()
-        if self._listing:
+        if self.lists:
             self.push_screen(RunsPage())
         if self._first is not None:
             self.push_screen(RunPage(self.runs.watched[self._first.key], self._plot))
@@ -151,6 +156,8 @@ class Top(App[int]):
 
     def action_help(self) -> None:
         """Tell the keys."""
+        if not isinstance(self.screen, TextPage):
+            self.push_screen(TextPage("The terminal view", help.TEXT))
 
     def _obey_signals(self) -> None:
         """End by a signal as by a key: with the screen as it was before."""
@@ -165,6 +172,19 @@ class Top(App[int]):
     def _signalled(self, number: int) -> None:
         self.signal = number
         self.exit(128 + number)
+
+
+def _encoding(driver: type[Driver]) -> type[Driver]:
+    """Let a driver write what the terminal's encoding has, if that is not all."""
+    encoding = getattr(sys.__stderr__, "encoding", None)
+    if has_signs(encoding):
+        return driver
+
+    class Encoding(driver):  # type: ignore[valid-type, misc]
+        def write(self, data: str) -> None:
+            super().write(encodable(data, encoding or "ascii"))
+
+    return Encoding
 
 
 def run(app: Top) -> int:

@@ -147,7 +147,7 @@ def _add(found: list[Item], jobs: Jobs, shown: Shown, now: float) -> None:
         for seat in seats:
             found.append(_worker(seat, now, live))
             for depth, _, bar in inner.pop(seat.told.worker, ()):
-                found.append(_inner(shown, bar, "", depth + 1, now))
+                found.append(_inner(shown, bar, "", depth + 2, now))
     for worker, bars in inner.items():
         for depth, label, bar in bars:
             if wide or not worker:

@@ -109,10 +109,10 @@ def line(pieces: Iterable[Piece | Segment], width: int) -> Strip:
         else:
             text, look = piece[0], style(piece[1])
         size = cell_len(text)
-        if size > room:
-            text = cut(text, room)
-            size = cell_len(text)
-        if size:
+        if size > room:  # nothing follows what was cut
+            segments.append(Segment(set_cell_size(cut(text, room), room), look))
+            room = 0
+        elif size:
             segments.append(Segment(text, look))
             room -= size
         if room <= 0:

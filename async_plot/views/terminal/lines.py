@@ -61,8 +61,15 @@ class Lines(ScrollView, can_focus=True):
     ----------
     selectable : bool, default: True
         Whether one is; else the keys scroll.
-    follow : bool, default: False
-        Whether the end stays in sight until somebody scrolls up.
+    follows : bool, default: False
+        Whether the end stays in sight until somebody goes up.
+
+    Attributes
+    ----------
+    items : list of Item
+        All lines.
+    follow : bool
+        The end stays in sight just now.
     """
 
     DEFAULT_CSS = """
@@ -93,11 +100,12 @@ class Lines(ScrollView, can_focus=True):
             return self.lines
 
     def __init__(
-        self, *, selectable: bool = True, follow: bool = False, **options: Any
+        self, *, selectable: bool = True, follows: bool = False, **options: Any
     ) -> None:
         super().__init__(**options)
         self.items: Sequence[Item] = ()
-        self.follow = follow
+        self.follow = follows
+        self._follows = follows
         self._selectable = selectable
         self._index = 0
         self._drawn: dict[int, Strip] = {}
@@ -124,8 +132,8 @@ class Lines(ScrollView, can_focus=True):
         size = Size(self._room, len(items))
         if size != self.virtual_size:
             self.virtual_size = size
-            if self.follow:
-                self._to_end()
+        if self.follow:
+            self._to_end()
         self._compare()
 
     def redraw(self) -> None:
@@ -194,6 +202,7 @@ class Lines(ScrollView, can_focus=True):
         """Select a line and bring it into sight."""
         index = max(0, min(index, len(self.items) - 1))
         before, self._index = self._index, index
+        self.follow = self._follows and index == len(self.items) - 1
         for each in {before, index}:
             self._drawn.pop(each, None)
             self.refresh(Region(0, each - self.scroll_offset.y, self._room, 1))
@@ -214,12 +223,13 @@ class Lines(ScrollView, can_focus=True):
         end = max(0, len(self.items) - self.size.height)
         if self._selectable:
             self._index = max(0, len(self.items) - 1)
-        self.scroll_to(y=end, animate=False)
+        if end != self.scroll_offset.y:
+            self.scroll_to(y=end, animate=False)
 
     def _scroll(self, lines: int) -> None:
         end = max(0, len(self.items) - self.size.height)
         top = max(0, min(end, self.scroll_offset.y + lines))
-        self.follow = self.follow and top >= end
+        self.follow = self._follows and top >= end
         self.scroll_to(y=top, animate=False)
 
     def action_move(self, lines: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -16,17 +17,22 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from .. import jobtexts, strip
-from ..wording import one_line
-from . import bars, ink, listing
+from ..wording import count, one_line
+from . import bars, ink, listing, scalars
 from .details import TextPage
 from .ink import Piece
 from .lines import Lines
+from .logs import LogPane, record_text
 from .watched import Watched
 
 if TYPE_CHECKING:
     from .app import Top
 
 __all__ = ["Keys", "OneLine", "RunPage", "RunsPage"]
+
+
+# Keys whose names are longer than what people call them.
+_NAMES = {"esc": "escape", "?": "question_mark", "space": "space"}
 
 
 class OneLine(Widget):
@@ -56,9 +62,13 @@ class Keys(OneLine):
 
     def tell(self, keys: Sequence[tuple[str, str]]) -> None:
         """Show pairs of a key and what it does; what has no room is left out."""
-        pieces: list[Piece] = []
+        pieces: list[Piece | Segment] = []
         for key, what in keys:
-            pieces += [(f" {key} ", "title"), (f" {what}  ", "faint")]
+            click = Style(
+                meta={"@click": f"app.simulate_key('{_NAMES.get(key, key)}')"}
+            )
+            pieces.append(Segment(f" {key} ", ink.style("title") + click))
+            pieces.append(Segment(f" {what} ", ink.style("faint") + click))
         self.show(pieces)
 
 
@@ -118,7 +128,14 @@ class RunPage(Screen[None]):
         Binding("escape,left,backspace", "app.back", "Back"),
         Binding("question_mark", "app.help", "Help"),
         Binding("m", "message", "Message"),
+        Binding("v", "values", "Values"),
+        Binding("l", "log", "Log"),
+        Binding("tab,shift+tab", "other", "Other list", show=False),
     ]
+    DEFAULT_CSS = """
+    RunPage #log { height: 25%; min-height: 3; }
+    RunPage #log.alone { height: 1fr; }
+    """
     app: Top
 
     def __init__(
@@ -126,41 +143,91 @@ class RunPage(Screen[None]):
     ) -> None:
         super().__init__()
         self.watched = watched
-        self._make_plot = plot
+        self._plot = plot(watched) if plot is not None else None
+        self._heading = OneLine(id="heading")
+        self._message = OneLine(id="message")
+        self._scalars = OneLine(id="scalars")
+        self._bars = Lines(id="bars")
+        self._log = LogPane(id="log")
+        self._keys = Keys(id="keys")
+        self._wanted = "beside"  # where the log is
 
     def compose(self) -> ComposeResult:
-        """State and message, the plot, the bars, the keys."""
-        yield OneLine(id="heading")
-        yield OneLine(id="message")
-        yield OneLine(id="scalars")
-        if self._make_plot is not None:
-            yield self._make_plot(self.watched)
-        yield Lines(id="bars")
-        yield Keys(id="keys")
+        """State and message, values, the plot, the bars, the log, the keys."""
+        yield self._heading
+        yield self._message
+        yield self._scalars
+        if self._plot is not None:
+            yield self._plot
+        yield self._bars
+        yield self._log
+        yield self._keys
 
     def on_mount(self) -> None:
         """The keys belong to the bars."""
-        self.query_one("#bars", Lines).focus()
-        keys = [("enter", "details"), ("esc", "runs"), ("q", "quit"), ("?", "help")]
-        self.query_one(Keys).tell(keys)
+        self._bars.focus()
+        self.tick(self.app.clock())
 
     def tick(self, now: float) -> None:
         """Bring it up to date."""
         state = self.watched.state
         (word, key), (name, _), *facts = strip.heading(state, now)
         pieces: list[Piece | Segment] = [ink.pill(word, key), (f" {name}", "name")]
+        if not state.frame and self.watched.updates:
+            # None is drawn here; how many there were is known all the same.
+            facts[0] = f"{count(self.watched.updates)} updates", "ink"
         pieces += [(f"  {text}", kind) for text, kind in facts]
-        self.query_one("#heading", OneLine).show(pieces)
+        self._heading.show(pieces)
         kind, short, _, _ = strip.message(state, now)
         mark = "▲ " if kind == "alarm" else ""
-        self.query_one("#message", OneLine).show([(f"{mark}{short}", kind)])
-        self.query_one("#bars", Lines).show(bars.items(state.jobs, now))
+        self._message.show([(f"{mark}{short}", kind)])
+        self._scalars.show(scalars.pieces(state.scalars, self.size.width))
+        self._bars.show(bars.items(state.jobs, now))
+        self._log.tell(self.watched)
+        tick = getattr(self._plot, "tick", None)
+        if tick is not None:
+            tick(now)
+        self._arrange()
+
+    def on_resize(self) -> None:
+        """What has no room is left out."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show what there is something in, and room for."""
+        height = self.size.height
+        logs = bool(self._log.items) and self._wanted != "not"
+        has_bars = bool(self._bars.items) or self._plot is None
+        alone = logs and (self._wanted == "alone" or not self._bars.items)
+        self._message.display = height >= 6
+        self._scalars.display = height >= 9 and bool(self.watched.state.scalars)
+        self._keys.display = height >= 4
+        self._bars.display = has_bars and not alone
+        self._log.display = alone or (logs and height >= 16)
+        self._log.set_class(alone and self._plot is None, "alone")
+        if self._plot is not None:
+            self._plot.display = self._wanted != "alone" and height >= 12
+            self._log.set_class(alone and not self._plot.display, "alone")
+        if self.focused is None or not self.focused.display:
+            (self._bars if self._bars.display else self._log).focus()
+        if self._keys.display:
+            self._tell_keys()
+
+    def _tell_keys(self) -> None:
+        log = self.focused is self._log
+        keys = [("enter", "more" if log else "details")]
+        keys += [("esc", "runs")] if self.app.lists else []
+        keys += [("l", "log"), ("v", "values")] if self.size.width >= 60 else []
+        self._keys.tell([*keys, ("?", "help"), ("q", "quit")])
 
     def on_lines_chosen(self, event: Lines.Chosen) -> None:
         """Show what belongs to a line."""
-        action = event.item.action
-        if action:
-            self.open(action)
+        if event.lines is self._log:
+            record = self._log.record(event.item)
+            if record is not None:
+                self.app.push_screen(TextPage(*record_text(record)))
+        elif event.item.action:
+            self.open(event.item.action)
 
     def open(self, action: str) -> None:
         """Do what `async_plot.views.jobtexts.act` knows."""
@@ -180,3 +247,25 @@ class RunPage(Screen[None]):
         _, short, title, whole = strip.message(self.watched.state, self.watched.clock())
         if whole or short:
             self.app.push_screen(TextPage(title or "Message", whole or short))
+
+    def action_values(self) -> None:
+        """Show all scalars."""
+
+        def told() -> tuple[str, str]:
+            histories = self.watched.state.scalars
+            return "Values", scalars.text(histories, self.size.width - 1)
+
+        self.app.push_screen(TextPage(*told(), again=told))
+
+    def action_log(self) -> None:
+        """Show the log beside the bars, alone, or not at all."""
+        order = ["beside", "alone", "not"]
+        self._wanted = order[(order.index(self._wanted) + 1) % 3]
+        self._arrange()
+
+    def action_other(self) -> None:
+        """Give the keys to the other list."""
+        other = self._log if self.focused is self._bars else self._bars
+        if other.display:
+            other.focus()
+            self._tell_keys()

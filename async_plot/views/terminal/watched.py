@@ -108,6 +108,11 @@ class Watched:
         self.logs.append(Log(time.time(), level, "async_plot.top", text))
         self.logged += 1
 
+    def print(self, text: str) -> None:
+        """Put a line that the calculation has printed between the records."""
+        self.logs.append(Log(time.time(), 0, "", text))
+        self.logged += 1
+
     def close(self, reason: str) -> None:
         """Leave the run."""
         if not self._closed:

@@ -1,0 +1,98 @@
+"""``async-plot top`` on a real terminal: what is on the screen, and how it is left."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from async_plot.server import Server
+
+from ..helpers import eventually
+from ..views.terminal.terminals import Terminal, terminal
+
+TOP = [sys.executable, "-m", "async_plot", "top"]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(view=None, name="solver") as made:
+        made.progress(200, desc="steps").update(30)
+        yield made
+
+
+def left(opened: Terminal) -> str:
+    """Wait for its end and say what stands on the screen then."""
+    opened.wait()
+    eventually(lambda: opened.restored, what="the terminal as it was before")
+    return opened.text
+
+
+def test_ctrl_c_leaves_it_and_the_screen_is_as_before(server: Server) -> None:
+    """A terminal in raw mode gives it as a key."""
+    with terminal([*TOP, "solver"]) as opened:
+        opened.shows("▶ running", "30 / 200")
+        assert opened.is_whole
+        opened.type("\x03")
+        assert "running" not in left(opened)
+        assert opened.process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_leave_it_and_the_screen_is_as_before(
+    server: Server, number: int
+) -> None:
+    """It ends by the signal, as whoever sent it expects."""
+    with terminal(TOP) as opened:
+        opened.shows("1 run alive", "solver")
+        opened.process.send_signal(number)
+        left(opened)
+        expected = 130 if number == signal.SIGINT else -number
+        assert opened.process.returncode == expected
+
+
+def test_a_closed_terminal_ends_it() -> None:
+    """Nobody is left who could read its farewell."""
+    with terminal(TOP) as opened:
+        opened.shows("no run is alive")
+        opened.hang_up()
+        assert opened.wait() != 0
+
+
+def test_any_size_and_a_storm_of_sizes(server: Server) -> None:
+    """Nothing but what has room is drawn, and nothing breaks."""
+    with terminal([*TOP, "solver"], size=(20, 5)) as opened:
+        opened.shows("▶ running", "steps")
+        for size in [(1, 1), (300, 100), (2, 1), (1, 50), (100, 1), (19, 4)] * 5:
+            opened.resize(*size)
+        opened.resize(80, 24)
+        opened.shows("30 / 200", "details")
+        opened.type("q")
+        left(opened)
+        assert opened.process.returncode == 0
+
+
+def test_a_terminal_with_few_characters(server: Server) -> None:
+    """Signs that it lacks give way to plain ones; without colour, if so wanted."""
+    env = {"PYTHONIOENCODING": "latin-1", "NO_COLOR": "1"}
+    with terminal([*TOP, "solver"], env=env, encoding="latin-1") as opened:
+        text = opened.shows("> running", "###")
+        assert "\\u" not in text and "?" not in text.replace("?  help", "")
+        assert b"\x1b[32" not in opened.raw and b"[38;" not in opened.raw
+
+
+def test_an_error_of_ours_gives_the_screen_back(server: Server) -> None:
+    """Its traceback stands below what was there before."""
+    code = (
+        "import sys; from async_plot.cli import main\n"
+        "from async_plot.views.terminal import bars\n"
+        "def items(*_): raise RuntimeError('a defect')\n"
+        "bars.items = items\n"
+        "sys.exit(main(['top', 'solver']))"
+    )
+    with terminal([sys.executable, "-c", code]) as opened:
+        text = left(opened)
+        assert opened.process.returncode == 1
+        assert "a defect" in text
