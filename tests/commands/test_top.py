@@ -96,3 +96,15 @@ def test_an_error_of_ours_gives_the_screen_back(server: Server) -> None:
         text = left(opened)
         assert opened.process.returncode == 1
         assert "a defect" in text
+
+
+def test_it_ends_where_the_terminal_takes_nothing(server: Server) -> None:
+    """As behind a network that stands still: it waits inside of a write."""
+    with terminal([*TOP, "solver"]) as opened:
+        opened.shows("▶ running")
+        with opened.stopped():
+            # Each size is drawn whole, until nothing more goes in.
+            for width in range(100, 200):
+                opened.resize(width, 50)
+            opened.process.send_signal(signal.SIGTERM)
+            opened.wait()

@@ -15,7 +15,6 @@ Signals end it as keys do. Knows no run file: whoever starts it lists the runs.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -33,6 +32,7 @@ from ...client import Client
 from . import help
 from .details import TextPage
 from .encoding import encodable, has_signs
+from .leaving import Leaving
 from .pages import RunPage, RunsPage
 from .runs import Listed, Runs
 from .watched import Watched
@@ -41,8 +41,6 @@ __all__ = ["Top", "run"]
 
 EVERY = 0.1  # seconds between two looks at what has arrived
 SHARE = 0.25  # of one core that drawing may take before it is done less often
-
-_SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
 class Top(App[int]):
@@ -90,11 +88,11 @@ class Top(App[int]):
         self.theme = "ansi-dark"
         self.runs = Runs(listing, connect)
         self.clock = clock
-        self.obeys_signals = False  # `run` sets it
         self.signal = 0  # the one that ended it
         # Called when the terminal tells where its cursor is: it has shown what was
         # sent before it was asked.
         self.on_answer: Callable[[], None] | None = None
+        self.leaving: Leaving | None = None  # `run` makes it
         self._plot = plot
         self._first: Listed | None = None
         if client is not None:
@@ -107,8 +105,8 @@ class Top(App[int]):
 
     def on_mount(self) -> None:
         """Show the first page and begin to look."""
-        if self.obeys_signals:
-            self._obey_signals()
+        if self.signal:  # before there was a loop
+            self.exit(128 + self.signal)
         self.runs.start()
         if self.lists:
             self.push_screen(RunsPage())
@@ -152,6 +150,8 @@ class Top(App[int]):
 
     def action_leave(self) -> None:
         """End the view."""
+        if self.leaving is not None:
+            self.leaving.begin(0)
         self.exit(0)
 
     def action_help(self) -> None:
@@ -159,19 +159,17 @@ class Top(App[int]):
         if not isinstance(self.screen, TextPage):
             self.push_screen(TextPage("The terminal view", help.TEXT))
 
-    def _obey_signals(self) -> None:
-        """End by a signal as by a key: with the screen as it was before."""
-        loop = asyncio.get_running_loop()
-        for name in _SIGNALS:
-            number = getattr(signal, name, None)
-            if number is not None:
-                # Not where there is no main thread, or no such thing.
-                with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.add_signal_handler(number, self._signalled, number)
+    def leave(self, number: int) -> None:
+        """End by a signal as by a key: with the screen as it was before.
 
-    def _signalled(self, number: int) -> None:
+        Called wherever the main thread is just then.
+        """
         self.signal = number
-        self.exit(128 + number)
+        loop = self._loop
+        if loop is not None:
+            # One that is closed has ended.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self.exit, 128 + number)
 
 
 def _encoding(driver: type[Driver]) -> type[Driver]:
@@ -196,16 +194,15 @@ def run(app: Top) -> int:
         Exit status: 0, or 1 after an error of ours, whose traceback is printed below
         the screen as it was before.
     """
-    app.obeys_signals = True
+    app.leaving = leaving = Leaving(app.leave)
     try:
         status = app.run()
     finally:
         app.runs.close()
+        leaving.close()
     if app.signal and app.signal != signal.SIGINT:
         # Ended as whoever sent it expects.
         signal.signal(app.signal, signal.SIG_DFL)
         sys.stdout.flush()
         os.kill(os.getpid(), app.signal)
-    if app.return_code:
-        return app.return_code
-    return status or 0
+    return app.return_code or status or 0

@@ -63,9 +63,10 @@ class Terminal:
     ) -> None:
         self.raw = b""
         self._encoding = encoding
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._screen = _Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
+        self._error: Exception | None = None  # a defect of the screen's
         if encoding != "utf-8":
             self._stream.select_other_charset("@")
         self.master, self.slave = pty.openpty()
@@ -93,7 +94,11 @@ class Terminal:
                 return
             with self._lock:
                 self.raw += data
-                self._stream.feed(data)
+                try:
+                    self._stream.feed(data)
+                except Exception as error:
+                    self._error = error
+                    return
 
     @property
     def text(self) -> str:
@@ -127,6 +132,8 @@ class Terminal:
             text = self.text
             if all(w(text) if callable(w) else w in text for w in wanted):
                 return text
+            if self._error is not None:
+                raise self._error
             ended = self.process.poll()
             deadline.check(f"{wanted} (ended: {ended}) on\n{text}")
             time.sleep(0.01)
@@ -138,13 +145,24 @@ class Terminal:
     def resize(self, width: int, height: int) -> None:
         """Give the terminal another size; the kernel tells the program."""
         with self._lock:
-            self._screen.resize(height, width)
+            # Anew: pyte's own way leaves its cursor outside. Programs draw all again.
+            kept = self._screen._kept
+            self._stream.detach(self._screen)
+            self._screen = _Screen(width, height)
+            self._screen._kept = kept
+            self._stream.attach(self._screen)
         size = struct.pack("HHHH", height, width, 0, 0)
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
 
     def wait(self, seconds: float = AMPLE) -> int:
         """Wait for the program's end; its exit status."""
         return self.process.wait(seconds)
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Take nothing of what the program writes, as after Ctrl-S."""
+        with self._lock:
+            yield
 
     def hang_up(self) -> None:
         """Close the terminal, as its window being closed does."""
