@@ -23,9 +23,11 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.geometry import Size
 from textual.widget import Widget
 
 from ...client import Client
@@ -114,8 +116,22 @@ class Top(App[int]):
             self.push_screen(RunPage(self.runs.watched[self._first.key], self._plot))
         self.call_later(self._tick)
 
+    def _check_size(self) -> None:
+        """Take the terminal's size as it is.
+
+        textual reads it in a signal handler, which another one may interrupt: then the
+        last size that it hears of is not the newest.
+        """
+        driver: Any = self._driver
+        if driver is None or self.is_headless or not hasattr(driver, "input_tty"):
+            return
+        size = Size(*driver._get_terminal_size())
+        if size != self.size and not driver._in_band_window_resize:
+            self.post_message(events.Resize(size, size))
+
     def _tick(self) -> None:
         begun = time.perf_counter()
+        self._check_size()
         page = next((p for p in self.screen_stack if isinstance(p, RunPage)), None)
         kept = page.watched.client.run.run if page is not None else ""
         self.runs.take(kept)
@@ -194,6 +210,9 @@ def run(app: Top) -> int:
         Exit status: 0, or 1 after an error of ours, whose traceback is printed below
         the screen as it was before.
     """
+    # Who has a screen asks it: these stay as they are when its size changes.
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     app.leaving = leaving = Leaving(app.leave)
     try:
         status = app.run()

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -62,7 +63,7 @@ class Terminal:
         encoding: str = "utf-8",
     ) -> None:
         self.raw = b""
-        self._encoding = encoding
+        self._hung_up = False
         self._lock = threading.RLock()
         self._screen = _Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
@@ -84,13 +85,14 @@ class Terminal:
         self._thread.start()
 
     def _read(self) -> None:
-        while True:
+        while not self._hung_up:
+            # A read that waits would keep the terminal open.
+            if not select.select([self.master], [], [], 0.02)[0]:
+                continue
             try:
                 data = os.read(self.master, 65536)
             except OSError as error:
-                assert error.errno in (errno.EIO, errno.EBADF)
-                return
-            if not data:
+                assert error.errno == errno.EIO
                 return
             with self._lock:
                 self.raw += data
@@ -166,6 +168,8 @@ class Terminal:
 
     def hang_up(self) -> None:
         """Close the terminal, as its window being closed does."""
+        self._hung_up = True
+        self._thread.join(AMPLE)
         os.close(self.slave)
         os.close(self.master)
         self.master = self.slave = -1
@@ -176,11 +180,8 @@ class Terminal:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(AMPLE)
-        if self.slave >= 0:
-            os.close(self.slave)  # the last: its reader finds the end
-        self._thread.join(AMPLE)
-        if self.master >= 0:
-            os.close(self.master)
+        if not self._hung_up:
+            self.hang_up()
 
 
 def _own_terminal() -> None:
