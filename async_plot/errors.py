@@ -206,7 +206,8 @@ class StopRequested(SystemExit):
 
     It passes ``except Exception``. The ``with`` block of the server that raised it
     takes it, and the script goes on behind; where nothing takes it, the script ends
-    there, with status 0 and no traceback.
+    there, with status 0 and no traceback. In a thread of its own, where nothing takes
+    it, Python prints the traceback.
 
     Parameters
     ----------

@@ -243,7 +243,7 @@ def test_a_viewer_that_is_gone_does_not_hold_the_run(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lease runs out."""
-    monkeypatch.setattr(server._helm, "_lease", 1.5)
+    monkeypatch.setattr(server._helm, "_lease", 0.5)
     with Loop(server) as loop, Driver(server) as watcher:
         with Driver(server) as driver:
             driver.steer("pause")
@@ -299,7 +299,7 @@ def test_a_paused_calculation_has_not_stalled() -> None:
             driver.wait("paused")
             alarm = server._session.publisher.alarm
             beats = alarm._beats
-            eventually(lambda: alarm._beats > beats + 3)
+            eventually(lambda: alarm._beats > beats + 1)
             assert alarm.current is None
 
 
@@ -310,6 +310,6 @@ def test_checkpoints_are_a_sign_of_life() -> None:
 
         def alive() -> bool:
             server.checkpoint()
-            return bool(alarm._beats > 2)
+            return bool(alarm._beats > 1)
 
         eventually(alive)

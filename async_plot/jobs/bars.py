@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from ..errors import StopRequested
 from ..net import surroundings
 from ..wire.messages import Progress
 from . import kin
@@ -257,6 +258,8 @@ class Bar:
             self.close()
         elif issubclass(kind, KeyboardInterrupt):
             self.close("interrupted")
+        elif issubclass(kind, StopRequested):
+            self.close("stopped")
         else:
             self.close("failed")
 

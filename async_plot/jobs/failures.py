@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from ..errors import TaskError
+from ..errors import StopRequested, TaskError
 from ..wire import pickles
 
 __all__ = ["Fault", "blame", "brief", "described", "raised", "shown"]
@@ -58,6 +58,8 @@ def described(
     kept: Any = None
     if isinstance(error, Exception):
         kept = _pickled(error) if travels else error
+    elif isinstance(error, StopRequested):  # only threads of the calculation can
+        kept = error
     return Fault(
         argument=shown(item, star=star),
         kind=type(error).__qualname__,
@@ -73,9 +75,11 @@ def blame(fault: Fault, task: int, worker: str) -> TaskError:
     return TaskError(task, worker, fault.argument, fault.kind, fault.text, fault.trace)
 
 
-def raised(fault: Fault, error: TaskError) -> Exception:
+def raised(fault: Fault, error: TaskError) -> BaseException:
     """What a failed task makes its job raise: its own exception, or else `error`."""
     own = fault.error
+    if isinstance(own, StopRequested):
+        return own.with_traceback(None)
     if isinstance(own, bytes):
         try:
             own = pickles.loads(own, ())

@@ -22,7 +22,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import replace
 from typing import Any
 
-from ..errors import TaskError, WorkerDiedError
+from ..errors import StopRequested, TaskError, WorkerDiedError
 from ..net import files
 from ..wire import pickles
 from ..wire.messages import Failure, Progress, Worker
@@ -234,6 +234,8 @@ class Job:
             if parcel.worked and parcel.performed:
                 self._supply.time(parcel.worked / parcel.performed)
         for place, fault in parcel.faults.items():
+            if isinstance(fault.error, StopRequested):
+                continue  # that is no failure
             if parcel.state == "done" or place < parcel.performed:
                 self._fail(fault, chunk.first + place, member.name, member.number)
 
@@ -295,7 +297,7 @@ class Job:
                     raise CancelledError(f"the job was {self._over}")
             if self._error is not None:
                 error, self._error = self._error, None
-                self._end("failed")
+                self._break_off(error)
                 raise error
             self._end("finished")
             if self._over != "finished":  # while it waited, by another thread
@@ -388,11 +390,14 @@ class Job:
             return
         with self._lock:
             name = self.crew.member(parcel.seat).name
+        stops = [p for p, f in faults.items() if isinstance(f.error, StopRequested)]
         if self._returns:
             for place, fault in faults.items():
                 results[place] = failures.blame(fault, chunk.first + place, name)
-            self._put(chunk.first, results)
-            return
+            if not stops:
+                self._put(chunk.first, results)
+                return
+            faults = {place: faults[place] for place in stops}
         place = min(faults)
         error = failures.blame(faults[place], chunk.first + place, name)
         self._put(chunk.first, results[:place])
@@ -837,6 +842,9 @@ class Job:
     def _break_off(self, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt):
             self._interrupt()
+        elif isinstance(error, StopRequested):
+            self._end("stopped")
+            self._close("stopped")
         else:
             self._end("failed")
 

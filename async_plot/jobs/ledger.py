@@ -51,6 +51,7 @@ COUNTED = 1000  # jobs whose failures are
 # How bars that still run have ended, by how the run has.
 _STATES = {
     RunState.FINISHED: "stopped",
+    RunState.STOPPED: "stopped",
     RunState.INTERRUPTED: "interrupted",
     RunState.FAILED: "failed",
 }

@@ -11,8 +11,6 @@ import contextlib
 import logging
 import math
 import queue
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,16 +20,18 @@ from ..errors import StopRequested
 from ..wire.framing import printable
 from ..wire.messages import Log, Message, Steer, Steering
 from ..wire.steering import ACTIONS, LOGGER
+from . import interrupt
 from .allowance import Allowance
 from .parameters import Parameter
 
 if TYPE_CHECKING:
     from .feed import Feed
 
-__all__ = ["Asker", "Helm", "why_not_interrupt"]
+__all__ = ["Asker", "Helm"]
 
 LEASE = 30.0  # seconds that a pause lasts which nobody renews
 LEASES = 16  # of one pause
+LEASE_LENGTH = 100  # characters
 MOST = 1000  # parameters
 SLICE = 0.5  # seconds; some systems cannot interrupt a longer wait
 # After a longer gap the process was stopped, or the computer slept: nobody could be
@@ -39,6 +39,7 @@ SLICE = 0.5  # seconds; some systems cannot interrupt a longer wait
 GAP = 2.0  # seconds
 UNHEARD = 0.5  # seconds
 WHO = 80  # characters
+DRAG = 0.75  # seconds after which a slider that was dragged has been left
 
 
 @dataclass(slots=True)
@@ -57,7 +58,35 @@ class Asker:
 
     address: str
     may: bool
-    pace: Allowance = field(default_factory=lambda: Allowance(10, 10.0))
+    pace: Allowance = field(default_factory=lambda: Allowance(20, 10.0))
+
+
+@dataclass(slots=True)
+class _Drag:
+    """A slider that is dragged: its many commands are one change.
+
+    Attributes
+    ----------
+    name, by : str
+        Of which parameter, by whom.
+    before : str
+        What was wanted before, as a JSON text.
+    at : float
+        When it last moved.
+    untold : bool
+        Whether that is still to be told.
+    """
+
+    name: str
+    by: str
+    before: str
+    at: float
+    untold: bool = False
+
+    def goes_on(self, command: Steer, now: float) -> bool:
+        """Whether this is one more of them."""
+        same = (command.name, command.by) == (self.name, self.by)
+        return same and command.action == "set" and now < self.at + DRAG
 
 
 class _Waiting:
@@ -115,6 +144,7 @@ class Helm:
         self._hold = False
         self._leases: dict[str, float] = {}  # seconds left of each
         self._by = ""
+        self._drag: _Drag | None = None
         self._at = math.nan  # of the last tick
         self._told: dict[str, Message] = {}
         self._since = 0.0
@@ -267,15 +297,16 @@ class Helm:
             if command.lease in self._leases:
                 self._leases[command.lease] = self._lease
             return
-        by = printable(command.by[:WHO]).strip() or f"somebody at {asker.address}"
+        by = _who(command.by) or f"somebody at {asker.address}"
         try:
-            said = self._obeyed(command, by)
+            said = self._obeyed(command, by, now)
         except ValueError as error:
             name = f" {printable(command.name[:100])!r}" if command.name else ""
             self._complain(f"{action}{name}, asked by {by}, is refused: {error}", now)
         else:
             self.fresh = True
-            self.say(f"{said} by {by}")
+            if said:
+                self.say(f"{said} by {by}")
 
     def tick(self, now: float) -> None:
         """Look at the clock: a pause that nobody renews ends."""
@@ -284,6 +315,8 @@ class Helm:
             return
         # By both, it is seen whether checkpoints are passed.
         self.steered = self.fresh = True
+        if self._drag is not None and now >= self._drag.at + DRAG:
+            self._tell_drag()
         if self._unheard and self._refusals.take(now):
             count, self._unheard = self._unheard, 0
             self.say(f"{count} commands came too fast, and were refused", warning=True)
@@ -332,7 +365,7 @@ class Helm:
         else:
             self._unheard += 1
 
-    def _obeyed(self, command: Steer, by: str) -> str:
+    def _obeyed(self, command: Steer, by: str, now: float) -> str:
         """Obey, and say what was done.
 
         Raises
@@ -344,12 +377,13 @@ class Helm:
         if action not in ACTIONS:
             raise ValueError(f"it is none of {', '.join(ACTIONS)}")
         if action in ("set", "undo"):
-            return self._changed(command)
+            return self._changed(command, now)
+        self._tell_drag()
         if action == "interrupt":
-            why = why_not_interrupt()
+            why = interrupt.why_not()
             if why:
                 raise ValueError(why)
-            _interrupt()
+            interrupt.interrupt()
             return "interrupted"
         if self._stopping and action != "resume":
             raise ValueError("it is stopping already")
@@ -376,6 +410,8 @@ class Helm:
         return "stop asked"
 
     def _pause(self, command: Steer, by: str) -> str:
+        if len(command.lease) > LEASE_LENGTH:
+            raise ValueError(f"a lease has at most {LEASE_LENGTH} characters")
         if command.lease:
             self._leases[command.lease] = self._lease
             while len(self._leases) > LEASES:
@@ -395,21 +431,39 @@ class Helm:
         self._by = by
         self._ring()
 
-    def _changed(self, command: Steer) -> str:
+    def _changed(self, command: Steer, now: float) -> str:
         parameter = self._parameters.get(command.name)
         if parameter is None:
             known = ", ".join(self._parameters) or "none"
             raise ValueError(f"there is no such parameter; there are: {known}")
         before = parameter.wanted
-        if command.action == "set":
-            if not parameter.want(command.value):
-                return f"{command.name} = {before}, as it was, set"
-        else:
+        drag = self._drag
+        if drag is None or not drag.goes_on(command, now):
+            self._tell_drag()
+            drag = None
+        if command.action == "undo":
             parameter.undo()
+            self._drag = None
+        elif not parameter.want(command.value, again=drag is not None):
+            return "" if drag else f"{command.name} = {before}, as it was, set"
+        elif drag is not None:
+            drag.at, drag.untold = now, True
+        else:
+            self._drag = _Drag(command.name, command.by, before, now)
         self.steered = True
+        return "" if drag else self._change(parameter, before, command.action)
+
+    def _tell_drag(self) -> None:
+        """Tell where a slider was left."""
+        drag, self._drag = self._drag, None
+        if drag is not None and drag.untold:
+            said = self._change(self._parameters[drag.name], drag.before, "set")
+            self.say(f"{said} by {_who(drag.by) or 'somebody'}")
+
+    def _change(self, parameter: Parameter, before: str, action: str) -> str:
         unit = f" {parameter.spec.unit}" if parameter.spec.unit else ""
-        back = "taken back" if command.action == "undo" else "set"
-        return f"{parameter.name} = {parameter.wanted}{unit} (was {before}) {back}"
+        done = "taken back" if action == "undo" else "set"
+        return f"{parameter.name} = {parameter.wanted}{unit} (was {before}) {done}"
 
     def _ring(self) -> None:
         """Have those that wait look whether they may go on."""
@@ -436,7 +490,7 @@ class Helm:
             by=self._by,
             hold=self._hold,
             checkpoints=self._checkpoints,
-            interrupt=why_not_interrupt(),
+            interrupt=interrupt.why_not(),
         )
         if (
             isinstance(known, Steering)
@@ -448,6 +502,10 @@ class Helm:
         return [steering, *(each.message(1 + i) for i, each in enumerate(parameters))]
 
 
+def _who(by: str) -> str:
+    return printable(by[:WHO]).strip()
+
+
 def _asked(parameter: Parameter) -> str:
     """How a parameter was asked for."""
     spec = parameter.spec
@@ -455,29 +513,6 @@ def _asked(parameter: Parameter) -> str:
     said |= {"choices": spec.choices, "unit": spec.unit, "text": spec.text}
     given = [f"{key}={value}" for key, value in said.items() if value not in ("", [])]
     return f"{spec.kind} ({', '.join(given)})"
-
-
-def why_not_interrupt() -> str:
-    """Why SIGINT cannot be sent to this process's main thread; empty if it can."""
-    if not threading.main_thread().is_alive():
-        return "the main thread has ended"
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.SIG_IGN:
-        return "the calculation ignores SIGINT"
-    if handler is None:
-        return "SIGINT is handled by something that is not Python"
-    return ""
-
-
-def _interrupt() -> None:
-    """Send SIGINT to the main thread: what it waits for in the kernel ends, too."""
-    main = threading.main_thread().ident
-    if hasattr(signal, "pthread_kill") and main is not None:
-        signal.pthread_kill(main, signal.SIGINT)
-    else:  # Windows, where a sleep is ended by that
-        import _thread
-
-        _thread.interrupt_main()
 
 
 def _without_count(steering: Steering) -> tuple[object, ...]:

@@ -119,13 +119,15 @@ class Parameter:
         """What it will be from the next checkpoint on, as a JSON text."""
         return json.dumps(self._wanted[0])
 
-    def want(self, said: str) -> bool:
+    def want(self, said: str, *, again: bool = False) -> bool:
         """Want a value from the next checkpoint on; say whether it is a new one.
 
         Parameters
         ----------
         said : str
             The value as a JSON text.
+        again : bool, default: False
+            It belongs to the change before, and is taken back with that.
 
         Raises
         ------
@@ -135,7 +137,8 @@ class Parameter:
         value = self.spec.parse(said)
         if value == self._wanted[0]:
             return False
-        self._undo.append(self._wanted[0])
+        if not again:
+            self._undo.append(self._wanted[0])
         self._put(value)
         return True
 
