@@ -121,11 +121,11 @@ class Board:
 
     def holders(self, job: int, chunks: Collection[int]) -> list[int]:
         """The processes, living or dead, that have noted one of these chunks last."""
-        pids, jobs = self._cells[1::_FIELDS].tolist(), self._cells[2::_FIELDS].tolist()
+        pids, jobs = self._cells[1::FIELDS].tolist(), self._cells[2::FIELDS].tolist()
         return [
             pid
             for place, pid in enumerate(pids)
-            if pid and jobs[place] == job and self._cells[place * _FIELDS + 3] in chunks
+            if pid and jobs[place] == job and self._cells[place * FIELDS + 3] in chunks
         ]
 
 
