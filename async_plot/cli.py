@@ -202,6 +202,11 @@ def parser() -> argparse.ArgumentParser:
         help="with --ssh: the Python there that has async_plot (default: the program "
         "async-plot of that machine)",
     )
+    view.add_argument(
+        "--look-only",
+        action="store_true",
+        help="offer nothing that steers the run",
+    )
     view.set_defaults(command=_view)
 
     top = commands.add_parser(

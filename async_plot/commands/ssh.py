@@ -23,8 +23,11 @@ __all__ = ["tunnelled"]
 
 
 @contextlib.contextmanager
-def tunnelled(options: argparse.Namespace) -> Iterator[Client]:
-    """Connect to the run that ``--ssh`` and the name say; hang up in the end."""
+def tunnelled(options: argparse.Namespace, **asked: Any) -> Iterator[Client]:
+    """Connect to the run that ``--ssh`` and the name say; hang up in the end.
+
+    What is `asked` of it beside that is handed to `Client`.
+    """
     from ..client import Client
     from ..net.ssh import Tunnel
 
@@ -42,7 +45,7 @@ def tunnelled(options: argparse.Namespace) -> Iterator[Client]:
                 f"{printable(run.name)} on {options.ssh} has ended ({run.state}); "
                 f"look at it there: ssh {options.ssh} async-plot view --save FILE.png"
             )
-        yield Client(run, tunnel=tunnel)
+        yield Client(run, tunnel=tunnel, **asked)
 
 
 # -- private -----------------------------------------------------------------------

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PlotterError
 from ..net import records
@@ -98,7 +98,7 @@ def _reached(options: argparse.Namespace) -> Iterator[Client]:
             raise Misuse("--host and --ssh are two ways to a run; give one")
         from .ssh import tunnelled
 
-        with tunnelled(options) as client:
+        with tunnelled(options, **_rights(options)) as client:
             yield client
         return
     if options.remote_python is not None:
@@ -108,7 +108,13 @@ def _reached(options: argparse.Namespace) -> Iterator[Client]:
     from .pick import pick
 
     run = pick(runs.list_runs()) if options.run is None else options.run
-    yield Client(run, host=options.host)
+    yield Client(run, host=options.host, **_rights(options))
+
+
+def _rights(options: argparse.Namespace) -> dict[str, Any]:
+    """What it may do: a window steers, if it is not to look only."""
+    looks = options.look_only or options.save is not None
+    return {"control": not looks, "view": "window"}
 
 
 def _show(

@@ -12,7 +12,7 @@ from matplotlib.path import Path
 
 from ..wire.steering import Parameter
 from .controls import FEW, Controls, has_slider, written
-from .controltexts import AGAIN, HINTS, RECENT, bounds, describe, quantity
+from .controltexts import AGAIN, HINTS, bounds, describe, quantity
 from .jobbars import PAD
 from .jobrows import Row
 from .pen import Pen
@@ -38,7 +38,7 @@ def plan(controls: Controls, width: float, room: float, now: float) -> list[Row]
         Seconds, on the clock of `controls`.
     """
     rows = []
-    if controls.may or len(controls.parameters) > FEW:
+    if controls.may or len(controls.wheel.parameters) > FEW:
         rows.append(Row(HEIGHT, 0, lambda pen, y: _draw_buttons(pen, controls, y, now)))
     shown = controls.shown
     room = min(max(room, 0.0), 1e6) + 0.5  # pixels are whole, sizes in inches are not
@@ -64,17 +64,15 @@ def _draw_buttons(pen: Pen, controls: Controls, y: float, now: float) -> None:
             x = _button(pen, controls, action, x, y, now, wide) + 6
         x += _GAP - 6
     right = pen.width - PAD
-    if controls.parameters:
+    if controls.wheel.parameters:
         right = _fold(pen, controls, x, right, y) - _GAP
     armed = controls.armed(now)
-    if controls.pointed and not armed:
-        text, kind = controls.pointed, "faint"
-    elif armed:
+    text, failed = controls.line(now)
+    kind = "alarm" if failed else "ink"
+    if armed:
         text, kind = AGAIN[armed], "alarm"
-    elif now - controls.line_at < RECENT:
-        text, kind = controls.line, "ink"
-    else:
-        return
+    elif controls.pointed and (controls.pointed_first or not text):
+        text, kind = controls.pointed, "faint"
     if right - x > 20:
         pen.text(x, y, pen.elide(one_line(text), right - x), colour=pen.colours[kind])
 
@@ -119,7 +117,7 @@ def _button(
 
 def _fold(pen: Pen, controls: Controls, left: float, right: float, y: float) -> float:
     """Draw what folds the parameters up; return where it begins."""
-    total = len(controls.parameters)
+    total = len(controls.wheel.parameters)
     text = f"{count(total)} parameter{'s' if total > 1 else ''}"
     mark = "▾" if controls.shown else "▸"
     if right - left < pen.measure(text) + 120:
@@ -280,7 +278,7 @@ def _draw_choices(
 ) -> tuple[float, bool]:
     """Draw all choices if they fit, else one that leads to the next."""
     colours, number = pen.colours, parameter.order
-    texts = [one_line(each)[:40] for each in parameter.choices]
+    texts = [written(each)[:40] for each in parameter.choices]
     here, used = (_place(parameter, text) for text in (newest, parameter.value))
     room = 0.6 * (pen.width - PAD - x)
     if sum(pen.measure(text) + 18 for text in texts) <= room:
@@ -308,8 +306,7 @@ def _draw_choices(
 
 def _place(parameter: Parameter, text: str) -> int:
     """Which of its choices a value is; -1 for none of them."""
-    told = written(parameter, text, exactly=True)
-    return parameter.choices.index(told) if told in parameter.choices else -1
+    return parameter.choices.index(text) if text in parameter.choices else -1
 
 
 def _note(text: str) -> Callable[[Pen, float], None]:

@@ -1,17 +1,18 @@
 """What somebody does with a view's buttons and sliders, turned into commands.
 
-Asks again before a run is ended, follows a slider that is dragged, reads what is
-typed. Draws nothing; knows no window, network or clock.
+Asks again before a run is ended, follows a slider that is dragged. What is known of
+the run, and gives it commands, is a `Wheel`. Draws nothing; knows no window or clock.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..wire.messages import Message
 from ..wire.steering import Parameter, Steering
+from .steering import Wheel, read
 from .wording import one_line, value
 
 __all__ = ["ACTIONS", "KEYS", "ONCE_MORE", "Controls", "Edit", "has_slider", "written"]
@@ -36,6 +37,8 @@ ONCE_MORE = 3.0  # seconds in which what ends a run must be asked for again
 SLIP = 0.4  # seconds in which a second click is a slip of the first one
 EVERY = 0.1  # seconds between two commands of a slider that is dragged
 ASKED = 3.0  # seconds after which what was asked for, and never answered, is forgotten
+PATIENCE = 120.0  # seconds that a view may be busy with other things while it pauses
+RECENT = 10.0  # seconds that it is told why something cannot be
 FEW = 4  # parameters up to which each is shown without being asked for
 
 ENDING = ("stop", "interrupt")  # they end the run
@@ -72,75 +75,67 @@ class Controls:
 
     Parameters
     ----------
-    send : callable, optional
-        ``send(action, name, value, hold)`` gives a command to the run; without it this
-        view may look only.
+    wheel : Wheel, optional
+        What is known of how the run is steered, and what gives commands.
 
     Attributes
     ----------
-    steering : Steering or None
-        How the run stands, once that was heard.
+    wheel : Wheel
     since : float
-        Since when, on the view's clock.
-    parameters : dict of {str: Parameter}
-        By name.
+        Since when it stands as it does, on the view's clock.
     refusals : dict of {str: str}
-        Why a parameter's newest value was not taken.
+        Why what was asked for of a parameter cannot be.
     ended : bool
         The run has ended, or is replayed: nothing can be steered.
-    line : str
-        The newest command, as one line.
-    line_at : float
-        When it came.
     pointed : str
         What is to be told of the thing that the mouse is over.
+    pointed_first : bool
+        Whether that goes before the newest command.
     unfolded : bool or None
         Whether each parameter is shown; None until somebody said so.
-    revision : int
-        Changes with whatever a drawing may tell.
+    alive_at : float
+        When this view was last seen to serve whoever sits before it.
     """
 
-    def __init__(
-        self, send: Callable[[str, str, str, bool], None] | None = None
-    ) -> None:
-        self._send = send
-        self.steering: Steering | None = None
+    def __init__(self, wheel: Wheel | None = None) -> None:
+        self.wheel = wheel or Wheel()
         self.since = 0.0
-        self.parameters: dict[str, Parameter] = {}
         self.refusals: dict[str, str] = {}
         self.ended = False
-        self.line = ""
-        self.line_at = -math.inf
-        self.pointed = ""
+        self.pointed, self.pointed_first = "", False
         self.unfolded: bool | None = None
-        self.revision = 0
+        self.alive_at = -math.inf
+        self._changes = 0
         self._armed = ""
         self._armed_at = -math.inf
         self._asked: dict[str, tuple[str, float]] = {}
         self._drag: _Drag | None = None
+        self._why = ""  # something cannot be
+        self._why_at = -math.inf
 
     # -- what is told ----------------------------------------------------------
 
     @property
-    def may(self) -> bool:
-        """Whether this view can steer the run at all."""
-        return self._send is not None and self.steering is not None and not self.ended
+    def revision(self) -> int:
+        """Changes with whatever a drawing may tell."""
+        return self.wheel.revision + self._changes
 
     @property
-    def is_paused(self) -> bool:
-        """Whether the run stands still, or will at its next checkpoint."""
-        return self._state in ("pausing", "paused", "stepping")
+    def may(self) -> bool:
+        """Whether this view can steer the run at all."""
+        return self.wheel.control and bool(self.wheel.state) and not self.ended
 
     @property
     def is_held(self) -> bool:
         """Whether there is something that *resume* takes back."""
-        return self.is_paused or self._state == "stopping"
+        return self.wheel.paused or self.wheel.state == "stopping"
 
     @property
     def shown(self) -> list[Parameter]:
         """The parameters, in their order, if they are not folded up."""
-        wide = len(self.parameters) <= FEW if self.unfolded is None else self.unfolded
-        return sorted(self.parameters.values(), key=_order) if wide else []
+        parameters = self.wheel.parameters
+        wide = len(parameters) <= FEW if self.unfolded is None else self.unfolded
+        return parameters if wide else []
 
     def armed(self, now: float) -> str:
         """What ends the run if it is asked for once more, ``"stop"`` for one."""
@@ -148,18 +143,16 @@ class Controls:
 
     def why_not(self, action: str) -> str:
         """Why a command cannot take effect; empty if it can."""
-        told = self.steering
-        if told is None:
-            return "nothing is known of the calculation yet"
-        if action == "interrupt":
-            return one_line(told.interrupt)
-        if told.state == "stopping":
-            return "" if action == "resume" else "it stops at its next checkpoint"
-        if not told.checkpoints:
-            return f"the calculation has passed no checkpoint() that could {action} it"
-        if action == "step" and not self.is_paused:
-            return "only a paused run goes on step by step"
-        return ""
+        why = self.wheel.refusal(action)
+        if not (why or self.wheel.checkpoints or action in ("interrupt", "resume")):
+            return f"the calculation came to no checkpoint() yet that could {action} it"
+        return one_line(why)
+
+    def line(self, now: float) -> tuple[str, bool]:
+        """What is to be read for a while, and whether it is that something failed."""
+        if now - self._why_at < RECENT:
+            return self._why, True
+        return self.wheel.line(now), False
 
     def wanted(self, parameter: Parameter, now: float) -> str:
         """JSON text of the value that it will have; empty if it has it."""
@@ -181,38 +174,27 @@ class Controls:
 
     # -- what is heard ---------------------------------------------------------
 
-    def hear(self, message: Steering | Parameter, now: float, wall: float) -> None:
-        """Take how the run or a parameter stands."""
-        self.revision += 1
-        if isinstance(message, Steering):
-            before = self.steering
-            if before is None or message.since != before.since:
+    def hear(self, message: Message, now: float, wall: float) -> None:
+        """Take one of the messages that `Wheel.hear` takes."""
+        if isinstance(message, Parameter):
+            known = self.wheel.parameter(message.name)
+            if known is None or (known.value, known.wanted) != (
+                message.value,
+                message.wanted,
+            ):
+                self._asked.pop(message.name, None)
+                self.refusals.pop(message.name, None)
+        elif isinstance(message, Steering):
+            if not self.wheel.state or message.since != self.wheel.since:
+                # Clocks of two machines differ; from now on this one counts.
                 self.since = now - max(0.0, wall - message.since)
-            self.steering = message
-            return
-        known = self.parameters.get(message.name)
-        self.parameters[message.name] = message
-        if known is None or (known.value, known.wanted) != (
-            message.value,
-            message.wanted,
-        ):
-            self._asked.pop(message.name, None)
-            self.refusals.pop(message.name, None)
-
-    def tell(self, line: str, now: float, *, refused: str = "") -> None:
-        """Take the newest command as a line; `refused` names a parameter, if any."""
-        self.revision += 1
-        self.line, self.line_at = line, now
-        if refused:
-            self.refusals[refused] = line
-            self._asked.pop(refused, None)
+        self.wheel.hear(message, now)
 
     def forget(self) -> None:
-        """Forget all that was heard; it is told anew."""
-        self.steering, self.line = None, ""
-        self.parameters.clear()
+        """Know nothing any more: a replay went back."""
+        self.wheel.forget()
         self.refusals.clear()
-        self.revision += 1
+        self._asked.clear()
 
     # -- what is done ----------------------------------------------------------
 
@@ -239,7 +221,7 @@ class Controls:
             What is to be typed.
         """
         word, _, rest = action.partition(" ")
-        self.revision += 1
+        self._changes += 1
         if word == "parameters":
             self.unfolded = not self.shown
         elif not self.may:
@@ -248,28 +230,27 @@ class Controls:
             self._command(word, now, hold)
         else:
             number, _, index = rest.partition(" ")
-            for parameter in self.parameters.values():
+            for parameter in self.wheel.parameters:
                 if str(parameter.order) == number:
                     return self._change(parameter, word, index, share, now)
         return None
 
     def type(self, name: str, text: str, now: float) -> None:
         """Set a parameter to what was typed."""
-        parameter = self.parameters.get(name)
+        parameter = self.wheel.parameter(name)
         if parameter is None:
             return
-        typed = _read(parameter, text)
-        if typed is None:
-            what = {"int": "a whole number", "float": "a number"}[parameter.kind]
-            self.refusals[name] = f"{one_line(text)[:40]!r} is not {what}"
-            self.revision += 1
+        try:
+            typed = read(parameter, text.replace("\N{MINUS SIGN}", "-"))
+        except ValueError as error:
+            self._refuse(name, str(error))
         else:
-            self._set(parameter, typed, now)
+            self._set(parameter, json.dumps(typed), now)
 
     def release(self, now: float) -> None:
         """The slider was let go: what it shows is sent, exactly."""
         drag, self._drag = self._drag, None
-        if drag is not None and (parameter := self.parameters.get(drag.name)):
+        if drag is not None and (parameter := self.wheel.parameter(drag.name)):
             if drag.wanted != drag.sent:
                 self._set(parameter, drag.wanted, now)
             else:
@@ -277,27 +258,44 @@ class Controls:
 
     def tick(self, now: float) -> None:
         """Send what a slider waits to send."""
+        self.alive_at = now
         drag = self._drag
         if drag is None or drag.wanted == drag.sent or now < drag.sent_at + EVERY:
             return
-        if self._send is not None and drag.name in self.parameters:
-            drag.sent, drag.sent_at = drag.wanted, now
-            self._send("set", drag.name, drag.wanted, False)
+        drag.sent, drag.sent_at = drag.wanted, now
+        self._give(drag.name, drag.wanted)
 
-    def point(self, hint: str) -> bool:
-        """Note what the mouse is over; say if that is something else than before."""
-        changed, self.pointed = hint != self.pointed, hint
-        self.revision += changed
+    def keep(self, now: float) -> None:
+        """Renew this view's pause, while somebody is served by it; from any thread.
+
+        A figure may take long to draw. A view that is busy for minutes is no better
+        than one that is gone.
+        """
+        if now - self.alive_at < PATIENCE:
+            self.wheel.tick(now)
+
+    def leave(self, now: float) -> bool:
+        """End this view's pause, since the view ends; say whether there was one."""
+        return (
+            not self.ended
+            and self.wheel.paused
+            and self.wheel.tick(now) < math.inf
+            and not self.wheel.resume()
+        )
+
+    def point(self, hint: str, *, first: bool = False) -> bool:
+        """Note what the mouse is over; say if that is something else than before.
+
+        It is told `first`, or when there is no newest command to be told.
+        """
+        changed = (hint, first) != (self.pointed, self.pointed_first)
+        self.pointed, self.pointed_first = hint, first
+        self._changes += changed
         return changed
 
     # -- private ---------------------------------------------------------------
 
-    @property
-    def _state(self) -> str:
-        return self.steering.state if self.steering is not None else ""
-
     def _command(self, action: str, now: float, hold: bool) -> None:
-        assert self._send is not None
         if self.why_not(action):
             return
         if action in ENDING:
@@ -307,14 +305,19 @@ class Controls:
             if now - self._armed_at < SLIP:
                 return
         self._armed = ""
-        self._send(action, "", "", hold and action == "pause")
+        wheel = self.wheel
+        if action == "pause":
+            why = wheel.pause(now, hold=hold)
+        else:
+            why = getattr(wheel, action)()
+        self._why, self._why_at = why, now if why else -math.inf
 
     def _change(
         self, parameter: Parameter, word: str, index: str, share: float, now: float
     ) -> Edit | None:
         newest = self.wanted(parameter, now) or parameter.value
         if word == "type":
-            return Edit(parameter.name, written(parameter, newest, exactly=True))
+            return Edit(parameter.name, written(newest, exactly=True))
         if word == "drag" and has_slider(parameter):
             if self._drag is None or self._drag.name != parameter.name:
                 self._drag = _Drag(parameter.name, newest, sent=newest)
@@ -328,20 +331,31 @@ class Controls:
         elif word == "choose" and index.isdigit():
             choices = parameter.choices
             if int(index) < len(choices):
-                self._set(parameter, json.dumps(choices[int(index)]), now)
-        elif word == "undo" and self._send is not None:
-            self.refusals.pop(parameter.name, None)
+                self._set(parameter, choices[int(index)], now)
+        elif word == "undo":
             self._asked.pop(parameter.name, None)
-            self._send("undo", parameter.name, "", False)
+            self._refuse(parameter.name, self.wheel.undo(parameter.name))
         return None
 
     def _set(self, parameter: Parameter, text: str, now: float) -> None:
-        if self._send is None or not text:
-            return
-        self.revision += 1
-        self.refusals.pop(parameter.name, None)
-        self._asked[parameter.name] = text, now
-        self._send("set", parameter.name, text, False)
+        if text:
+            self._changes += 1
+            self._asked[parameter.name] = text, now
+            self._give(parameter.name, text)
+
+    def _give(self, name: str, text: str) -> None:
+        try:
+            self._refuse(name, self.wheel.change(name, json.loads(text)))
+        except (ValueError, RecursionError):  # a choice that is no JSON text
+            self._refuse(name, "the calculation does not say what it means")
+
+    def _refuse(self, name: str, why: str) -> None:
+        """Say why it cannot be; nothing takes back what was said."""
+        self._changes += 1
+        self.refusals.pop(name, None)
+        if why:
+            self.refusals[name] = one_line(why.removeprefix(f"{name} "))
+            self._asked.pop(name, None)
 
 
 def has_slider(parameter: Parameter) -> bool:
@@ -352,7 +366,7 @@ def has_slider(parameter: Parameter) -> bool:
     )
 
 
-def written(parameter: Parameter, text: str, *, exactly: bool = False) -> str:
+def written(text: str, *, exactly: bool = False) -> str:
     """Write a value for people, from its JSON text."""
     try:
         read = json.loads(text)
@@ -363,10 +377,6 @@ def written(parameter: Parameter, text: str, *, exactly: bool = False) -> str:
     if isinstance(read, float) and not exactly:
         return value(read)
     return read if isinstance(read, str) and exactly else one_line(str(read))
-
-
-def _order(parameter: Parameter) -> tuple[int, str]:
-    return parameter.order, parameter.name
 
 
 def _number(text: str) -> float:
@@ -412,17 +422,3 @@ def _beside(parameter: Parameter, text: str, step: int) -> str:
     unit = 10.0 ** (away - 1)
     number = min(max(number + step * unit, parameter.minimum), parameter.maximum)
     return json.dumps(float(f"{number:.12g}"))
-
-
-def _read(parameter: Parameter, text: str) -> str | None:
-    """JSON text of what was typed; None if it is of another kind."""
-    if parameter.kind not in ("int", "float"):
-        return json.dumps(text)
-    try:
-        number = float(text.replace("\N{MINUS SIGN}", "-"))
-        if parameter.kind == "int":
-            whole = text.replace("\N{MINUS SIGN}", "-").replace(" ", "")
-            return json.dumps(int(number) if "e" in whole.lower() else int(whole))
-        return json.dumps(number) if math.isfinite(number) else None
-    except (ValueError, OverflowError):
-        return None

@@ -14,7 +14,6 @@ from .wording import one_line, span, value
 __all__ = [
     "AGAIN",
     "HINTS",
-    "RECENT",
     "bounds",
     "describe",
     "quantity",
@@ -22,8 +21,6 @@ __all__ = [
     "told",
     "words",
 ]
-
-RECENT = 10.0  # seconds that the newest command stands
 
 
 # What a button does, said where the mouse is over it.
@@ -45,14 +42,14 @@ def standing(controls: Controls, now: float, *, short: bool = False) -> tuple[st
 
     Empty where it simply runs.
     """
-    steering = controls.steering
-    if steering is None or controls.ended or steering.state == "running":
+    wheel = controls.wheel
+    if controls.ended or wheel.state in ("", "running"):
         return "", ""
-    if steering.state == "stopping":
+    if wheel.state == "stopping":
         return "stopped", "stopping"
-    if steering.state != "paused":
-        return "paused", one_line(steering.state)
-    by = one_line(steering.by.partition(",")[0])[:40]
+    if wheel.state != "paused":
+        return "paused", one_line(wheel.state)
+    by = one_line(wheel.by.partition(",")[0])[:40]
     who = f" by {by}" if by and not short else ""
     return "paused", f"paused{who} {span(now - controls.since)}"
 
@@ -62,8 +59,9 @@ def told(controls: Controls, now: float) -> tuple[object, ...]:
     return (
         controls.revision,
         controls.armed(now),
-        now - controls.line_at < RECENT,
-        int(now - controls.since) if controls.is_paused else 0,
+        controls.line(now),
+        int(now - controls.since) if controls.wheel.paused else 0,
+        controls.ended,
     )
 
 
@@ -81,7 +79,7 @@ def words(controls: Controls) -> list[tuple[str, str]]:
 def quantity(parameter: Parameter, text: str) -> str:
     """Write a value with its unit."""
     unit = one_line(parameter.unit)[:20]
-    told = written(parameter, text)[:60]
+    told = written(text)[:60]
     return f"{told} {unit}" if unit else told
 
 
@@ -99,6 +97,6 @@ def describe(parameter: Parameter) -> str:
     """Say of a parameter all that its row may have no room for."""
     parts = [one_line(parameter.name), one_line(parameter.text), bounds(parameter)]
     if parameter.kind == "choice":
-        parts.append(" | ".join(map(one_line, parameter.choices))[:200])
+        parts.append(" | ".join(map(written, parameter.choices))[:200])
     parts.append(f"default {quantity(parameter, parameter.default)}")
     return "; ".join(part for part in parts if part)

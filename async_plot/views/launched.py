@@ -27,7 +27,7 @@ def main(connection_file: str) -> None:
     connection_file : str
         Its path.
     """
-    inbox = begin(connection_file)
+    inbox = begin(connection_file, control=True)
     # Only now: these import matplotlib, which the run's path may have of its own.
     from . import window
 
@@ -36,13 +36,15 @@ def main(connection_file: str) -> None:
         sys.exit(status)
 
 
-def begin(connection_file: str) -> Inbox:
+def begin(connection_file: str, *, control: bool = False) -> Inbox:
     """Reach the run, and live as it does, at a low priority.
 
     Parameters
     ----------
     connection_file : str
         Its path.
+    control : bool, default: False
+        Whether this view is to steer the run, and not only to look at it.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def begin(connection_file: str) -> Inbox:
             os.nice(NICE)
     set_up_debug()
     try:
-        client = Client(connection_file)
+        client = Client(connection_file, control=control, view="window")
     except (AsyncPlotError, OSError) as error:
         sys.exit(f"async_plot: {error}")
     inbox = Inbox(client)

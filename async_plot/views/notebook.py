@@ -20,16 +20,13 @@ from ..wire import framing
 from ..wire.messages import (
     Frame,
     Message,
-    Missed,
     Picture,
     RunState,
     Stalled,
-    State,
     Welcome,
     Words,
 )
-from . import launched
-from .absence import Absence
+from . import hearing, launched
 from .figure import Failure, Painter
 from .inbox import Inbox
 from .offscreen import Drawer
@@ -189,18 +186,7 @@ class _Notebook(Drawer):
             now = time.monotonic()
             if now < self._spoke_at + at_least and not last:
                 return None
-            for stats in list(inbox.stats.values()):
-                state.overhead = stats.overhead
-            state.refused = sum(each.refused for each in list(inbox.stats.values()))
-            while inbox.logs:
-                record = inbox.logs.popleft()
-                state.log, state.log_level, state.log_at = (
-                    record.text,
-                    record.level,
-                    now,
-                )
-            state.scalars = dict(inbox.histories)
-            state.hear(inbox.take_news(), now, time.time())
+            hearing.take(state, inbox, now, time.time())
             pieces, whole = words(state, now)
             told = (pieces, whole)
             if told == self._spoken and not last:
@@ -223,23 +209,17 @@ class _Notebook(Drawer):
     # -- the drawer's steps ----------------------------------------------------
 
     def _hear(self, message: Any) -> None:
-        state = self._state
-        if isinstance(message, Missed):
-            state.missed += message.count
-        elif isinstance(message, Absence):
-            state.missed += message.records
-            state.tell(str(message), time.monotonic(), 30.0)
-        elif isinstance(message, State):
-            state.state, state.state_text = message.state, message.text
-            state.ended_at = time.monotonic()
-        elif isinstance(message, Welcome):
-            state.state, state.state_text = RunState.RUNNING.value, ""
-            state.ended_at, state.stalled = 0.0, ""
+        hearing.hear(self._state, message, time.monotonic())
+        if isinstance(message, Welcome):
+            hearing.connected_again(self._state)
         super()._hear(message)
 
     def _tell_stall(self, message: Stalled) -> None:
         self._state.take_stall(message, time.monotonic())
         super()._tell_stall(message)
+
+    def _tell_steering(self) -> None:
+        pass  # the strip tells it
 
     def _draw(self, painter: Painter, frame: Frame) -> None:
         state = self._state

@@ -28,6 +28,7 @@ from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
 from .reload import LOOK_EVERY, PlotterFile, Reloading, check_names
+from .steering import Wheel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,6 +157,8 @@ class Drawer:
         self._extended = 0  # how often the histories had changed when drawn last
         self._told: set[str] = set()
         self._stalled = False
+        self._wheel = Wheel()
+        self._steered = ""  # how it stands, as it was told
 
     def run(self) -> int:
         """Draw until the run ends, and say how many frames were drawn."""
@@ -222,6 +225,7 @@ class Drawer:
         stalled, inbox.stalled = inbox.stalled, None
         if stalled is not None:
             self._tell_stall(stalled)
+        self._tell_steering()
         for name, painter in self._painters.items():
             frame = inbox.frames.pop(name, None)
             if frame is None and not painter.shown:
@@ -296,6 +300,15 @@ class Drawer:
             if not where:
                 told = f"the run goes on, after {message.seconds:.0f} s"
             print(f"async_plot: {told}", flush=True)
+
+    def _tell_steering(self) -> None:
+        """Print a line when it is paused or stopped from a view, or goes on."""
+        for message in self._inbox.take_steering():
+            self._wheel.hear(message, time.monotonic())
+        words = printable(self._wheel.words())
+        if words != self._steered:
+            self._steered = words
+            print(f"async_plot: the run is {words or 'going on'}", flush=True)
 
     def _tell(self, failure: Failure) -> None:
         key = failure.text.rpartition("\n  ")[0] or failure.text

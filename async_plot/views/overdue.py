@@ -66,6 +66,8 @@ class Alarm:
 class Watchdog(threading.Thread):
     """Tells once of each drawing that does not return, and where it is.
 
+    It also keeps a pause that this view has asked for, however long a figure draws.
+
     Parameters
     ----------
     state : StripState
@@ -88,6 +90,7 @@ class Watchdog(threading.Thread):
         """Look once a second until it is stopped."""
         told = 0.0
         while not self._stopped.wait(1.0):
+            self._state.controls.keep(time.monotonic())
             number, since = self._state.drawing, self._state.drawing_since
             seconds = time.monotonic() - since
             if number and since != told and seconds >= HUNG:

@@ -6,6 +6,7 @@ views that have none but words. Knows no pen, window, network or clock.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ __all__ = [
 
 HANGING = 2.0  # seconds of one drawing from which on it is told
 RECENT = 30.0  # seconds that news stands before what is newer
+LOGS = 500  # records that are kept
 SILENT = 5.0  # seconds without a frame from which on that is told
 
 
@@ -68,6 +70,8 @@ class StripState:
         How many there were.
     log, log_level, log_at : str, int, float
         The newest log record, its level, when it came.
+    logs : deque of str
+        The newest records, each with its time.
     missed : int
         Log records and the like that were too many for this viewer, or passed while
         it was cut off.
@@ -121,6 +125,7 @@ class StripState:
     log: str = ""
     log_level: int = 20
     log_at: float = 0.0
+    logs: deque[str] = field(default_factory=lambda: deque(maxlen=LOGS))
     missed: int = 0
     note: str = ""
     note_until: float = 0.0
@@ -155,10 +160,11 @@ class StripState:
         return bool(self.stalled) and not self.went_on_at
 
     def hear(self, messages: list[Message], now: float, wall: float) -> None:
-        """Take what jobs have said."""
+        """Take what jobs have said, and whether all of it is over."""
         for message in messages:
             self.jobs.hear(message, now, wall)
         self.jobs.end(self.state)
+        self.controls.ended = self.state != RunState.RUNNING.value
 
     def tell(self, note: str, now: float, seconds: float) -> None:
         """Say something for so long."""
@@ -323,7 +329,8 @@ def message(state: StripState, now: float) -> tuple[str, str, str, str]:
             if state.log_level >= 40
             else ("warning" if state.log_level >= 30 else "faint")
         )
-        return kind, one_line(state.log), "Log of the calculation", state.log
+        whole = "\n".join(reversed(state.logs)) or state.log
+        return kind, one_line(state.log), "Log of the calculation", whole
     if state.foreign:
         return "warning", state.foreign, "", ""
     return "faint", one_line(state.where), "", ""

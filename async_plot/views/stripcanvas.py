@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from matplotlib.backend_bases import MouseButton
 from matplotlib.backend_tools import Cursors
 from matplotlib.figure import Figure
 
-from . import jobtexts
+from . import controls, jobtexts
 from .pen import DPI, Region
-from .strip import StripState, content
+from .strip import StripState, content, standing
 from .striprows import draw_strip, strip_height
 from .toolkits import Toolkit
 from .wording import one_line
@@ -26,6 +28,7 @@ __all__ = ["StripCanvas"]
 EVERY = 0.25  # seconds between two drawings
 JOBS_EVERY = 0.1  # the same, while a job goes on
 SLIDER_EVERY = 0.05  # the same, with a slider, which is to move and not to jump
+FOLLOWS = 0.02  # the same, while the mouse moves
 PART = 20.0  # times as long as the last one took lie between two, at least
 SHRINK_AFTER = 3.0  # seconds in which less was to be told
 
@@ -57,6 +60,8 @@ class StripCanvas:
         self._told: tuple[Any, ...] = ()
         self._act = act
         self._held: Region | None = None  # the slider that is dragged
+        self._mouse: Any = None  # the event that told where it is
+        self._drawn_at = -math.inf
         self._regions: list[Region] = []
         self._height = self._wanted = strip_height(self._state)
         self._frame = (0.0, 0.0)  # width and room, as they were seen last
@@ -68,6 +73,7 @@ class StripCanvas:
             self._canvas.mpl_connect("button_press_event", self._clicked)
             self._canvas.mpl_connect("motion_notify_event", self._moved)
             self._canvas.mpl_connect("button_release_event", self._released)
+            self._canvas.mpl_connect("figure_leave_event", self._left)
 
     def refresh(self, state: StripState, *, now: bool = False) -> None:
         """Draw what has changed; `now` also while the event loop does not run."""
@@ -87,7 +93,8 @@ class StripCanvas:
         self._told = told
         self._lay_out()
         self._canvas.draw()
-        self._cost = time.monotonic() - clock
+        self._drawn_at = time.monotonic()
+        self._cost = self._drawn_at - clock
         if now:
             self._toolkit.paint_now(self._canvas)
 
@@ -128,16 +135,20 @@ class StripCanvas:
         return True
 
     def _lay_out(self) -> None:
-        self._regions = draw_strip(
-            self._figure, self._state, time.monotonic(), paper=self._paper()
-        )
+        for _ in range(2):
+            self._regions = draw_strip(
+                self._figure, self._state, time.monotonic(), paper=self._paper()
+            )
+            if not self._point():  # what is under the mouse may be something else now
+                break
 
     def _paper(self) -> Any:
         return self.manager.canvas.figure.get_facecolor()
 
     def _write_title(self) -> None:
         state = self._state
-        title = f"{state.name}: {state.state}, frame {state.frame}"
+        _, word = standing(state, time.monotonic())
+        title = f"{state.name}: {word}, frame {state.frame}"
         for shown in state.jobs.shown(time.monotonic())[-1:]:
             share = shown.bar.share if shown.bar is not None else None
             if share is not None:
@@ -153,12 +164,18 @@ class StripCanvas:
         return None
 
     def _clicked(self, event: Any) -> None:
-        region = self._at(event)
+        region = self._at(event) if event.button == MouseButton.LEFT else None
         if region is None:
             return
+        word = region.action.partition(" ")[0]
         if not region.action:
-            self._toolkit.show_text(self.manager, region.title, region.text)
-        elif region.action.partition(" ")[0] in jobtexts.ACTIONS:
+            if region.text:
+                self._toolkit.show_text(self.manager, region.title, region.text)
+        elif word in controls.ACTIONS:
+            self._held = region if region.last > region.first else None
+            self._steer(region, event)
+            self.refresh(self._state)
+        elif word in jobtexts.ACTIONS:
             told = jobtexts.act(self._state.jobs, region.action, time.monotonic())
             if told is not None:
                 self._toolkit.show_text(self.manager, *told)
@@ -169,12 +186,57 @@ class StripCanvas:
             self._held = region if slider else None
             self._act(region.action, region.share(event.x) if slider else 0.0)
 
+    def _steer(self, region: Region, event: Any) -> None:
+        """Do what steers the run."""
+        steered = self._state.controls
+        share = region.share(event.x) if region.last > region.first else 0.0
+        # Only of newer matplotlibs: the keyboard is another canvas's.
+        hold = "shift" in getattr(event, "modifiers", ())
+        edit = steered.act(region.action, share, time.monotonic(), hold=hold)
+        if edit is not None:
+            box = region.x0, region.x1, region.y0, region.y1
+            done = partial(self._typed, edit.name)
+            self._toolkit.ask_text(self.manager, self._canvas, box, edit.text, done)
+        if region.action == "parameters":
+            self._less_since = -math.inf  # folded up by hand: at once
+
+    def _typed(self, name: str, text: str) -> None:
+        self._state.controls.type(name, text, time.monotonic())
+        self.refresh(self._state)
+
+    def _refresh_soon(self) -> None:
+        """Draw it, unless it was drawn just now: the next tick then does."""
+        if time.monotonic() - self._drawn_at > FOLLOWS:
+            self.refresh(self._state)
+
     def _moved(self, event: Any) -> None:
-        if self._held is not None and self._act is not None:
-            self._act(self._held.action, self._held.share(event.x))
+        held = self._held
+        if held is not None and held.action.partition(" ")[0] in controls.ACTIONS:
+            self._steer(held, event)
+            self._refresh_soon()
             return
-        hand = self._at(event) is not None
+        if held is not None and self._act is not None:
+            self._act(held.action, held.share(event.x))
+            return
+        region = self._at(event)
+        hand = region is not None and bool(region.action or region.text)
         self._canvas.set_cursor(Cursors.HAND if hand else Cursors.POINTER)
+        self._mouse = event
+        if self._point():
+            self._refresh_soon()
+
+    def _point(self) -> bool:
+        """Say of what is under the mouse what it is; say if that has changed."""
+        region = self._at(self._mouse) if self._mouse is not None else None
+        if region is None:
+            return self._state.controls.point("")
+        return self._state.controls.point(region.hint, first=not region.action)
 
     def _released(self, event: Any) -> None:
         self._held = None
+        self._state.controls.release(time.monotonic())
+
+    def _left(self, event: Any) -> None:
+        self._mouse = None
+        if self._state.controls.point(""):
+            self.refresh(self._state)

@@ -16,6 +16,7 @@ __all__ = ["Toolkit", "choose_backend", "close_all", "of", "own_pyplot"]
 
 _PART = 0.45  # of a window's height that a strip may have
 _LEAST = 130.0  # pixels that it may have anyway
+_TYPED = 110.0  # pixels of a box to type into, at least
 POLL = 0.015  # seconds between looks at a descriptor where a toolkit cannot wait for it
 
 
@@ -48,6 +49,19 @@ class Toolkit(Protocol):
 
     def show_text(self, manager: Any, title: str, text: str) -> None:
         """Show a long text in a window that belongs to that one."""
+
+    def ask_text(
+        self,
+        manager: Any,
+        canvas: Any,
+        box: tuple[float, float, float, float],
+        text: str,
+        done: Callable[[str], None],
+    ) -> None:
+        """Let a text be typed over a part of a canvas: x0, x1, y0, y1 of its figure.
+
+        ``done(text)`` is called if Enter ends it; Escape or a click elsewhere leaves.
+        """
 
     def quit(self) -> None:
         """End the event loop."""
@@ -227,6 +241,42 @@ class _Qt:
         dialog.resize(760, 380)
         dialog.show()
 
+    def ask_text(
+        self,
+        manager: Any,
+        canvas: Any,
+        box: tuple[float, float, float, float],
+        text: str,
+        done: Callable[[str], None],
+    ) -> None:
+        left, top, width, height = _placed(canvas, box, canvas.device_pixel_ratio)
+        line = self._widgets.QLineEdit(text, canvas)
+        # As wide as what is typed into it needs, as far as there is room.
+        width = min(max(width, _TYPED), canvas.width() - left)
+        line.setGeometry(round(left), round(top), round(width), round(height))
+        line.setStyleSheet("padding: 0 2px")
+
+        def leave() -> None:  # also when it loses the focus, or was left already
+            line.editingFinished.disconnect(leave)
+            line.hide()
+            line.deleteLater()
+            manager.canvas.setFocus()
+
+        def enter() -> None:
+            typed = str(line.text())
+            leave()
+            done(typed)
+
+        line.returnPressed.connect(enter)
+        line.editingFinished.connect(leave)
+        home = self._gui if hasattr(self._gui, "QShortcut") else self._widgets  # Qt 5
+        escape = home.QShortcut(self._gui.QKeySequence("Esc"), line)
+        escape.setContext(self._core.Qt.ShortcutContext.WidgetShortcut)
+        escape.activated.connect(leave)
+        line.selectAll()
+        line.show()
+        line.setFocus()
+
     def quit(self) -> None:
         application = self._widgets.QApplication.instance()
         if application is not None:
@@ -321,6 +371,39 @@ class _Tk:
         bar.pack(side="right", fill="y")
         box.pack(side="left", fill="both", expand=True)
 
+    def ask_text(
+        self,
+        manager: Any,
+        canvas: Any,
+        box: tuple[float, float, float, float],
+        text: str,
+        done: Callable[[str], None],
+    ) -> None:
+        left, top, width, height = _placed(canvas, box, 1.0)
+        widget = canvas.get_tk_widget()
+        width = max(width, _TYPED * canvas.device_pixel_ratio)
+        width = min(width, widget.winfo_width() - left)
+        line = self._tkinter.Entry(widget, borderwidth=1, relief="solid")
+        line.insert(0, text)
+        line.selection_range(0, "end")
+        line.place(x=left, y=top, width=width, height=height)
+
+        def leave(event: Any = None) -> None:
+            line.unbind("<FocusOut>")
+            line.destroy()
+            manager.canvas.get_tk_widget().focus_set()
+
+        def enter(event: Any) -> None:
+            typed = str(line.get())
+            leave()
+            done(typed)
+
+        for key in ("<Return>", "<KP_Enter>"):
+            line.bind(key, enter)
+        line.bind("<Escape>", leave)
+        line.bind("<FocusOut>", leave)
+        line.focus_set()
+
     def quit(self) -> None:
         self._root.quit()
 
@@ -373,12 +456,31 @@ class _Other:
     def show_text(self, manager: Any, title: str, text: str) -> None:
         print(f"{title}\n{text}", flush=True)
 
+    def ask_text(
+        self,
+        manager: Any,
+        canvas: Any,
+        box: tuple[float, float, float, float],
+        text: str,
+        done: Callable[[str], None],
+    ) -> None:
+        pass  # without a strip there is nothing to click
+
     def quit(self) -> None:
         pass  # they end when their last window is closed
 
     def end(self) -> None:
         for timer in self._timers:
             timer.stop()
+
+
+def _placed(
+    canvas: Any, box: tuple[float, float, float, float], ratio: float
+) -> tuple[float, float, float, float]:
+    """Left, top, width and height of a part of a figure, as widgets are placed."""
+    x0, x1, y0, y1 = box
+    top = canvas.figure.bbox.height - y1
+    return x0 / ratio, top / ratio, (x1 - x0) / ratio, (y1 - y0) / ratio
 
 
 def _poll(toolkit: _Tk | _Other, callback: Callable[[], None]) -> None:

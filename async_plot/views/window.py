@@ -17,24 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..client import Client
 from ..replay import Jumped, Replay
-from ..wire.messages import (
-    Frame,
-    Missed,
-    Opened,
-    RunState,
-    State,
-    Trouble,
-    Welcome,
-)
-from . import playbar, toolkits
+from ..wire.messages import Frame, Opened, RunState, Trouble, Welcome
+from . import controls, hearing, playbar, toolkits
 from .absence import Absence
 from .figure import Failure, Painter, load
 from .inbox import QUICK, Inbox
 from .overdue import Alarm, Watchdog
 from .reload import PlotterFile, Reloaded, Reloading, check_names
 from .silence import Silence, explain, is_here
-from .strip import StripState
+from .steering import Wheel
+from .strip import StripState, standing
 from .stripcanvas import EVERY, StripCanvas
+from .titles import Titles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,12 +147,15 @@ class _Window:
             where=_where(self._welcome),
             budget=self._welcome.overhead,
         )
+        if isinstance(self._client, Client) and self._client.control:
+            self._state.controls = controls.Controls(Wheel(self._client.steer))
         if self._replay is not None:
             self._state.state = REPLAY
             self._state.replayed = True
             self._state.jobs.live = False
             self._state.foreign = self._replay.note
         self._toolkit: Any = None
+        self._titles = Titles(self._welcome.name)
         self._drawing = False
         self._again = False
         self._over = False
@@ -198,6 +195,8 @@ class _Window:
             if self._figures():
                 type(manager).start_main_loop()
         finally:
+            if self._state.controls.leave(time.monotonic()):
+                print("async_plot: it was paused from here and goes on", flush=True)
             self._watchdog.stop()
             self._alarm.close()
             self._toolkit.end()
@@ -222,8 +221,7 @@ class _Window:
 
         figure = plt.figure()
         manager: Any = figure.canvas.manager
-        run = self._welcome.name
-        manager.set_window_title(f"{run}: {title}" if title else run)
+        manager.set_window_title(self._titles.of(title))
         return figure
 
     def _number_titles(self, viewers: int) -> None:
@@ -231,9 +229,8 @@ class _Window:
         if self._numbered or self._launched:
             return
         self._numbered = True
-        for figure in self._figures() if viewers > 1 else []:
-            manager: Any = figure.canvas.manager
-            manager.set_window_title(f"{manager.get_window_title()} ({viewers})")
+        if viewers > 1:
+            self._titles.number(self._managers(), viewers)
 
     def _after_draw(self, canvas: Any) -> None:
         if self._toolkit is not None:
@@ -242,14 +239,16 @@ class _Window:
     def _figures(self) -> list[Figure]:
         return [f for pane in self._panes.values() for f in pane.painter.figures]
 
+    def _managers(self) -> list[Any]:
+        return [figure.canvas.manager for figure in self._figures()]
+
     def _show_windows(self) -> None:
         """Show the windows that have not been shown; never one a second time."""
         for figure in self._figures():
             if id(figure) not in self._shown_windows:
                 self._shown_windows.add(id(figure))
                 figure.canvas.mpl_connect("close_event", self._closed)
-                if self._replay is not None:
-                    figure.canvas.mpl_connect("key_press_event", self._key)
+                figure.canvas.mpl_connect("key_press_event", self._key)
                 manager: Any = figure.canvas.manager
                 manager.show()
 
@@ -290,41 +289,27 @@ class _Window:
 
     def _take_events(self) -> None:
         state, inbox = self._state, self._inbox
-        while inbox.logs:
-            record = inbox.logs.popleft()
-            state.log, state.log_level = record.text, record.level
-            state.log_at = time.monotonic()
-        for stats in list(inbox.stats.values()):
-            state.overhead = stats.overhead
-            self._number_titles(stats.viewers)
-        state.refused = sum(stats.refused for stats in list(inbox.stats.values()))
-        state.scalars = dict(inbox.histories)
         while inbox.events:
             message = inbox.events.popleft()
-            if isinstance(message, Missed):
-                state.missed += message.count
-            elif isinstance(message, Absence):
-                state.missed += message.records
-                state.tell(str(message), time.monotonic(), 30.0)
+            hearing.hear(state, message, time.monotonic())
+            if isinstance(message, Absence):
                 print(f"async_plot: {message}", flush=True)
-            elif isinstance(message, State):
-                state.state, state.state_text = message.state, message.text
-                state.ended_at = time.monotonic()
             elif isinstance(message, Jumped):
                 self._forget(message.generation)
             elif isinstance(message, Welcome) and self._introduced:
-                state.state, state.state_text = RunState.RUNNING.value, ""
-                state.ended_at, state.stalled = 0.0, ""
+                hearing.connected_again(state)
                 self._client.say(Opened("window"))
                 for pane in self._panes.values():
                     pane.asked = False
                     self._ask(pane)
-            else:
+            elif isinstance(message, Welcome):
                 self._introduced = True
+        for stats in list(inbox.stats.values()):
+            self._number_titles(stats.viewers)
         stalled, inbox.stalled = inbox.stalled, None
         if stalled is not None:
             state.take_stall(stalled, time.monotonic())
-        state.hear(inbox.take_news(), time.monotonic(), time.time())
+        hearing.take(state, inbox, time.monotonic(), time.time())
 
     def _take_frames(self) -> None:
         inbox = self._inbox
@@ -506,8 +491,12 @@ class _Window:
             self._refresh_strip()
 
     def _key(self, event: Any) -> None:
-        if event.key in playbar.KEYS:
+        if self._replay is not None and event.key in playbar.KEYS:
             self._steer(playbar.KEYS[event.key])
+        elif event.key in controls.KEYS:
+            action, now = controls.KEYS[event.key], time.monotonic()
+            self._state.controls.act(action, 0.0, now)
+            self._refresh_strip()
 
     def _forget(self, generation: int) -> None:
         """Go back: what was told and drawn is not to be known yet."""
@@ -516,6 +505,8 @@ class _Window:
         state.state, state.state_text = REPLAY, ""
         state.frame, state.mid_step = 0, False
         state.log = state.failure = state.stalled = ""
+        state.logs.clear()
+        state.controls.forget()
         state.failures = state.missed = state.refused = 0
         state.jobs.forget()
         self._inbox.stats.clear()
@@ -534,11 +525,12 @@ class _Window:
     def _tick(self) -> None:
         try:
             state = self._state
+            state.controls.tick(time.monotonic())
             state.silent = self._silence.seconds()
             if state.silent:
                 state.silence = explain(self._welcome, far=self._client.is_far)
             if not self._drawing:
-                state.hear(self._inbox.take_news(), time.monotonic(), time.time())
+                hearing.take(state, self._inbox, time.monotonic(), time.time())
             self._refresh_strip()
             if not self._drawing:
                 self._toolkit.settle()
@@ -555,6 +547,8 @@ class _Window:
             self._state.times = self._replay.times
         if self._strip is not None:
             self._strip.refresh(self._state)
+        key, word = standing(self._state, time.monotonic(), short=True)
+        self._titles.mark(self._managers(), word.split()[0] if key == "paused" else "")
 
 
 def _where(welcome: Welcome) -> str:

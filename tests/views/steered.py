@@ -7,12 +7,14 @@ import math
 from typing import Any
 
 from async_plot.views.controls import Controls
-from async_plot.wire.steering import Parameter, Steering
+from async_plot.views.steering import Wheel
+from async_plot.wire.messages import Log, Parameter, Steering
+from async_plot.wire.steering import LOGGER
 
 NOW = 1000.0  # on the view's clock
 WALL = 1.7e9  # since the epoch
 
-Sent = list[tuple[str, str, str, bool]]
+Sent = list[tuple[str, str, Any, bool]]
 
 
 def steering(state: str = "running", **changes: Any) -> Steering:
@@ -27,6 +29,8 @@ def steering(state: str = "running", **changes: Any) -> Steering:
 
 
 def parameter(name: str, value: Any, order: int = 1, **changes: Any) -> Parameter:
+    if "choices" in changes:
+        changes["choices"] = [json.dumps(each) for each in changes["choices"]]
     kinds = {bool: "bool", int: "int", float: "float", str: "string"}
     for key in ("wanted", "value"):
         if key in changes:
@@ -53,7 +57,8 @@ DT = parameter(
 STEPS = parameter("steps", 40, 2, minimum=1.0, maximum=100.0, wanted=60)
 RATE = parameter("learning rate of the optimiser", 3e-4, 3, minimum=0.0)
 CLIP = parameter("clip", True, 4, text="limit the gradients")
-SCHEME = parameter("scheme", "upwind", 5, choices=["upwind", "central", "weno"])
+SCHEMES = ["upwind", "central", "weno"]
+SCHEME = parameter("scheme", "upwind", 5, choices=SCHEMES)
 LABEL = parameter("label", "first try", 6, text="goes into the name of the file")
 SOLVERS = [f"gmres with preconditioner {k}" for k in range(9)]
 MANY = parameter("solver", SOLVERS[0], 7, choices=SOLVERS)
@@ -63,10 +68,20 @@ ALL = [DT, STEPS, RATE, CLIP, SCHEME, LABEL, MANY]
 def heard(*messages: Any, may: bool = True, sent: Sent | None = None) -> Controls:
     """What a view offers after these."""
     kept: Sent = [] if sent is None else sent
-    controls = Controls((lambda *told: kept.append(told)) if may else None)
+
+    def steer(action: str, name: str = "", value: Any = "", hold: bool = False) -> bool:
+        kept.append((action, name, value, hold))
+        return True
+
+    controls = Controls(Wheel(steer if may else None))
     for message in messages:
         controls.hear(message, NOW, WALL)
     return controls
+
+
+def command(text: str) -> Log:
+    """What every view is told of a command."""
+    return Log(WALL, 20, LOGGER, text)
 
 
 def _cases() -> dict[str, Controls]:
@@ -85,7 +100,7 @@ def _cases() -> dict[str, Controls]:
         "stop once more": heard(steering("paused"), DT),
         "wanted": heard(
             steering("paused"),
-            parameter("scheme", "weno", 1, choices=SCHEME.choices, wanted="upwind"),
+            parameter("scheme", "weno", 1, choices=SCHEMES, wanted="upwind"),
             parameter("clip", True, 2, wanted=False),
             parameter("label", "first try", 3, wanted="second try"),
         ),
@@ -93,11 +108,11 @@ def _cases() -> dict[str, Controls]:
         "pointed at": heard(steering(checkpoints=0)),
     }
     cases["parameters"].unfolded = True
-    cases["a command"].tell("anna@node1, window: pause", NOW - 1)
+    cases["a command"].hear(command("paused by anna@node1, window"), NOW - 1, WALL)
     cases["stop once more"].act("stop", 0.0, NOW - 1)
-    cases["refused"].tell("dt = 7 refused: at most 1", NOW - 1, refused="dt")
+    cases["refused"].type("dt", "7", NOW - 1)
     why = cases["pointed at"].why_not("step")
-    cases["pointed at"].point(f"step: {why}")
+    cases["pointed at"].point(f"step: {why}", first=True)
     return cases
 
 

@@ -16,7 +16,19 @@ from async_plot.views.strip import StripState, content, words
 from async_plot.views.striprows import strip_height
 
 from . import pictures, said
-from .steered import ALL, CASES, DT, NOW, SCHEME, STEPS, heard, parameter, steering
+from .steered import (
+    ALL,
+    CASES,
+    DT,
+    NOW,
+    SCHEME,
+    SCHEMES,
+    STEPS,
+    command,
+    heard,
+    parameter,
+    steering,
+)
 
 SHEETS = [(320, "white"), (640, "white"), (640, "#15181d"), (1200, "white")]
 
@@ -144,7 +156,7 @@ def test_time_alone_draws_it_anew_only_where_time_is_told() -> None:
     running, paused = (state(heard(steering(each))) for each in ("running", "paused"))
     assert content(running, NOW) == content(running, NOW + 20)
     assert content(paused, NOW) != content(paused, NOW + 2)
-    running.controls.tell("anna: resume", NOW)
+    running.controls.hear(command("resumed by anna"), NOW, NOW)
     before = content(running, NOW)
     assert before == content(running, NOW + 5) != content(running, NOW + 20)
 
@@ -159,7 +171,8 @@ def test_any_text_is_drawn(text: str) -> None:
         parameter(text, text, 1, unit=text, text=text),
         parameter(text + "2", text, 2, choices=[text, "b"], wanted="b"),
     )
-    controls.tell(text, NOW, refused=text)
+    controls.hear(command(text), NOW, NOW)
+    controls.refusals[text] = text
     controls.point(text)
     for width in (200, 900):
         assert not pictures.overlaps(state(controls), width, NOW)
@@ -187,7 +200,7 @@ def _fields(message: Any) -> dict[str, Any]:
 
 def test_a_choice_that_waits_stands_beside_the_one_that_is_used() -> None:
     """Both are marked until a checkpoint takes it."""
-    asked = parameter("scheme", "weno", 1, choices=SCHEME.choices, wanted="upwind")
+    asked = parameter("scheme", "weno", 1, choices=SCHEMES, wanted="upwind")
     before, after = (
         pictures.drawn(state(heard(steering(), each)), 640, "white", NOW)[0]
         for each in (SCHEME, asked)

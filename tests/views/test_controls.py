@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 import pytest
 
@@ -22,7 +21,6 @@ from .steered import (
     DT,
     LABEL,
     NOW,
-    RATE,
     SCHEME,
     STEPS,
     WALL,
@@ -92,7 +90,7 @@ def test_nothing_is_sent_that_cannot_take_effect(action: str) -> None:
     looking = heard(steering(), CLIP, may=False)
     ended = heard(steering(), CLIP, sent=sent)
     ended.ended = True
-    for each in (controls, looking, ended, Controls(lambda *told: sent.append(told))):
+    for each in (controls, looking, ended, heard(sent=sent), Controls()):
         for second in range(4):
             each.act(action, 0.0, NOW + second)
     assert not sent
@@ -108,7 +106,7 @@ def test_a_slider_that_is_dragged_sends_ten_a_second_and_the_last_exactly() -> N
     shown = controls.wanted(STEPS, NOW + 1)
     assert shown == "100"
     controls.release(NOW + 1)
-    assert sent[-1] == ("set", "steps", "100", False)
+    assert sent[-1] == ("set", "steps", 100, False)
     assert controls.wanted(STEPS, NOW + 1) == "100"
 
 
@@ -120,7 +118,7 @@ def test_a_slider_that_is_held_still_sends_what_it_shows() -> None:
     controls.act("drag 2", 0.5, NOW + EVERY / 2)
     assert len(sent) == 1
     controls.tick(NOW + 2 * EVERY)
-    assert len(sent) == 2 and sent[-1][2] == controls.wanted(STEPS, NOW + 1)
+    assert len(sent) == 2 and str(sent[-1][2]) == controls.wanted(STEPS, NOW + 1)
     controls.tick(NOW + 9)
     controls.release(NOW + 9)
     assert len(sent) == 2
@@ -145,12 +143,12 @@ def test_a_slider_stays_within_its_bounds(share: float) -> None:
         controls = heard(steering(), each, sent=sent)
         controls.act(f"drag {each.order}", share, NOW)
         controls.release(NOW)
-        number = json.loads(sent[-1][2])
+        number = sent[-1][2]
         assert each.minimum <= number <= each.maximum
         assert isinstance(number, int) == (each.kind == "int")
         if share in (0.0, 1.0):
             assert number == (each.maximum if share else each.minimum)
-        assert controls.share(each, sent[-1][2]) == pytest.approx(
+        assert controls.share(each, json.dumps(number)) == pytest.approx(
             min(1.0, max(0.0, share)), abs=0.01
         )
 
@@ -159,7 +157,7 @@ def test_a_wide_range_goes_by_factors() -> None:
     """From a millionth to one, the middle is a thousandth."""
     sent: Sent = []
     heard(steering(), DT, sent=sent).act("drag 1", 0.5, NOW)
-    assert json.loads(sent[-1][2]) == pytest.approx(1e-3)
+    assert sent[-1][2] == pytest.approx(1e-3)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +180,7 @@ def test_less_and_more_go_by_the_second_digit(
     sent: Sent = []
     told = parameter("n", value)
     heard(steering(), told, sent=sent).act(f"{action} 1", 0.0, NOW)
-    assert json.loads(sent[-1][2]) == pytest.approx(after)
+    assert sent[-1][2] == pytest.approx(after)
 
 
 def test_quick_clicks_add_up_before_the_run_has_answered() -> None:
@@ -191,14 +189,14 @@ def test_quick_clicks_add_up_before_the_run_has_answered() -> None:
     controls = heard(steering(), parameter("n", 3), sent=sent)
     for _ in range(3):
         controls.act("more 1", 0.0, NOW)
-    assert [value for _, _, value, _ in sent] == ["4", "5", "6"]
-    told = controls.parameters["n"]
+    assert [value for _, _, value, _ in sent] == [4, 5, 6]
+    (told,) = controls.wheel.parameters
     assert controls.wanted(told, NOW) == "6"
     assert controls.wanted(told, NOW + 60) == ""
     controls.hear(parameter("n", 3, wanted=6), NOW, WALL)
-    assert controls.wanted(controls.parameters["n"], NOW + 60) == "6"
+    assert controls.wanted(controls.wheel.parameters[0], NOW + 60) == "6"
     controls.hear(parameter("n", 6), NOW, WALL)
-    assert controls.wanted(controls.parameters["n"], NOW) == ""
+    assert controls.wanted(controls.wheel.parameters[0], NOW) == ""
 
 
 def test_more_does_not_pass_a_bound() -> None:
@@ -207,7 +205,7 @@ def test_more_does_not_pass_a_bound() -> None:
     controls = heard(steering(), parameter("x", 0.95, 1, maximum=0.96), sent=sent)
     controls.act("more 1", 0.0, NOW)
     controls.act("more 1", 0.0, NOW)
-    assert [value for _, _, value, _ in sent] == ["0.96", "0.96"]
+    assert [value for _, _, value, _ in sent] == [0.96, 0.96]
 
 
 def test_the_other_kinds() -> None:
@@ -219,9 +217,9 @@ def test_the_other_kinds() -> None:
     controls.act("choose 5 2", 0.0, NOW)
     controls.act("undo 1", 0.0, NOW)
     assert [told[:3] for told in sent] == [
-        ("set", "clip", "false"),
-        ("set", "clip", "true"),
-        ("set", "scheme", '"weno"'),
+        ("set", "clip", False),
+        ("set", "clip", True),
+        ("set", "scheme", "weno"),
         ("undo", "dt", ""),
     ]
 
@@ -235,11 +233,11 @@ def test_a_value_is_typed() -> None:
     assert controls.act("type 9", 0.0, NOW) == Edit("third", repr(1 / 3))
     assert controls.act("type 6", 0.0, NOW) == Edit("label", "first try")
     controls.type("dt", " 2e-3 ", NOW)
-    controls.type("dt", "\N{MINUS SIGN}1", NOW)
+    controls.type("third", "\N{MINUS SIGN}1", NOW)
     controls.type("steps", "70", NOW)
     controls.type("steps", "1e2", NOW)
     controls.type("label", '"quoted" é', NOW)
-    assert [json.loads(value) for _, _, value, _ in sent] == [
+    assert [value for _, _, value, _ in sent] == [
         *(0.002, -1.0, 70, 100, '"quoted" é'),
     ]
 
@@ -252,18 +250,19 @@ def test_what_is_no_number_is_refused_at_the_parameter(text: str) -> None:
     controls.type("dt", text, NOW)
     controls.type("steps", text or "1.5", NOW)
     assert not sent
-    assert "is not a number" in controls.refusals["dt"]
-    assert "is not a whole number" in controls.refusals["steps"]
+    assert "a finite number from 1e-06 to 1" in controls.refusals["dt"]
+    assert "an integer from 1 to 100" in controls.refusals["steps"]
     controls.type("dt", "0.5", NOW)
     assert "dt" not in controls.refusals and len(sent) == 1
 
 
 def test_a_refusal_stands_until_the_parameter_changes() -> None:
     """What was asked for is not shown any more."""
-    controls = heard(steering(), DT)
+    sent: Sent = []
+    controls = heard(steering(), DT, sent=sent)
     controls.type("dt", "7", NOW)
-    controls.tell("dt = 7 refused: at most 1", NOW, refused="dt")
-    assert controls.wanted(DT, NOW) == "" and "at most 1" in controls.refusals["dt"]
+    assert controls.wanted(DT, NOW) == "" and "to 1, not 7" in controls.refusals["dt"]
+    assert not sent
     controls.hear(parameter("dt", 0.01, 1, wanted=0.5), NOW, WALL)
     assert not controls.refusals
 
@@ -308,5 +307,5 @@ def test_keys_are_no_keys_of_matplotlib() -> None:
 )
 def test_values_are_written_for_people(value: str, text: str) -> None:
     """In four digits."""
-    assert written(DT, value) == text
-    assert not math.isnan(len(written(RATE, "[" * 5000)))
+    assert written(value) == text
+    assert written("[" * 5000)

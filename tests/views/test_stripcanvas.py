@@ -17,8 +17,10 @@ from async_plot.views.stripcanvas import EVERY, JOBS_EVERY, SHRINK_AFTER, StripC
 from async_plot.views.striprows import strip_height
 
 from ..helpers import eventually
+from . import steered
 from .conftest import ALARM, PILLS, Calculation, Screen
 from .said import EIGHT, NOW, WALL, bar, failure, heard, inner, job
+from .steered import Sent
 
 
 class Toolkit:
@@ -28,6 +30,7 @@ class Toolkit:
         self.space = room
         self.heights: list[tuple[int, bool]] = []
         self.texts: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, Callable[[str], None]]] = []
 
     def attach(self, manager: Any, figure: Figure, height: int) -> Any:
         figure.set_size_inches(6.4, height / 100)
@@ -42,6 +45,16 @@ class Toolkit:
 
     def show_text(self, manager: Any, title: str, text: str) -> None:
         self.texts.append((title, text))
+
+    def ask_text(
+        self,
+        manager: Any,
+        canvas: Any,
+        box: Any,
+        text: str,
+        done: Callable[[str], None],
+    ) -> None:
+        self.asked.append((text, done))
 
 
 class Bench:
@@ -70,12 +83,20 @@ class Bench:
         self.state.hear(list(messages), self.now, WALL)
         self.strip.refresh(self.state)
 
-    def click(self, action: str) -> None:
+    def click(self, action: str, **event: Any) -> None:
         """Click in the middle of what does that."""
+        self.strip._clicked(self.event(action, **event))
+
+    def event(self, action: str, share: float = 0.5, **facts: Any) -> Any:
+        """What the mouse does there."""
         (region,) = [r for r in self.strip._regions if r.action == action][:1]
-        x, y = (region.x0 + region.x1) / 2, (region.y0 + region.y1) / 2
-        event: Any = SimpleNamespace(x=x, y=y)
-        self.strip._clicked(event)
+        first, last = (
+            (region.first, region.last)
+            if region.last > region.first
+            else (region.x0, region.x1)
+        )
+        x, y = first + share * (last - first), (region.y0 + region.y1) / 2
+        return SimpleNamespace(**{"x": x, "y": y, "button": 1, **facts})
 
 
 @pytest.fixture
@@ -171,6 +192,83 @@ def test_a_window_without_a_strip_says_how_far_it_is() -> None:
     strip = StripCanvas(manager, kit)
     strip.refresh(StripState(name="run", jobs=heard(job(), bar())))
     assert titles == ["run: running, frame 0, samples 12 %"]
+
+
+@pytest.fixture
+def sent(bench: Bench) -> Sent:
+    """What a strip with some parameters commands."""
+    commands: Sent = []
+    bench.state.controls = steered.heard(*TOLD, sent=commands)
+    bench.strip.refresh(bench.state)
+    return commands
+
+
+TOLD = (steered.steering(), steered.DT, steered.STEPS, steered.CLIP, steered.LABEL)
+
+
+def test_clicks_steer(bench: Bench, sent: Sent) -> None:
+    """The left button, and shift for a pause that lasts; others do nothing."""
+    bench.click("pause", button=3)
+    assert not sent
+    bench.click("pause", modifiers=frozenset({"shift"}))
+    bench.click("flip 4")
+    assert sent == [("pause", "", "", True), ("set", "clip", False, False)]
+
+
+def test_what_ends_a_run_is_asked_again_in_the_strip(bench: Bench, sent: Sent) -> None:
+    """And is forgotten when nobody answers, which is drawn."""
+    bench.click("stop")
+    drawn = bench.drawn
+    bench.now += 4
+    bench.strip.refresh(bench.state)
+    assert bench.drawn == drawn + 1 and not sent
+    bench.click("stop")
+    bench.now += 1
+    bench.click("stop")
+    assert sent == [("stop", "", "", False)]
+
+
+def test_a_slider_follows_the_mouse_and_lets_go(bench: Bench, sent: Sent) -> None:
+    """Also where the mouse leaves it; afterwards the mouse only points."""
+    bench.click("drag 2", share=0.2)
+    far = bench.event("drag 2", share=0.9, y=-50)
+    bench.now += 1
+    bench.strip._moved(far)
+    bench.now += 0.01
+    bench.strip._moved(bench.event("drag 2", share=2.0))
+    bench.strip._released(far)
+    assert [value for _, _, value, _ in sent] == [21, 90, 100]
+    bench.strip._moved(far)
+    assert len(sent) == 3
+
+
+def test_a_value_is_typed_in_a_box(bench: Bench, sent: Sent) -> None:
+    """Its text is what stands there."""
+    bench.click("type 6")
+    ((text, done),) = bench.toolkit.asked
+    assert text == "first try"
+    done("second")
+    assert sent == [("set", "label", "second", False)]
+
+
+def test_why_not_is_told_where_the_mouse_is(bench: Bench, sent: Sent) -> None:
+    """Until it is elsewhere; it is drawn for that."""
+    controls = bench.state.controls
+    step = next(r for r in bench.strip._regions if "step" in r.hint)
+    drawn = bench.drawn
+    bench.now += 1
+    bench.strip._moved(SimpleNamespace(x=step.x0 + 1, y=step.y0 + 1))
+    assert "step" in controls.pointed and bench.drawn == drawn + 1
+    bench.strip._left(SimpleNamespace())
+    assert not controls.pointed and bench.drawn == drawn + 2
+
+
+def test_it_unfolds_its_parameters(bench: Bench, sent: Sent) -> None:
+    """And folds them up at once."""
+    for _ in range(2):
+        bench.click("parameters")
+    first, low, high = (height for height, _ in bench.toolkit.heights)
+    assert first == high > low
 
 
 SAYS = """
