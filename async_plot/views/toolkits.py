@@ -401,8 +401,12 @@ class _Tk:
         for key in ("<Return>", "<KP_Enter>"):
             line.bind(key, enter)
         line.bind("<Escape>", leave)
-        line.bind("<FocusOut>", leave)
-        line.focus_set()
+
+        def begin() -> None:
+            line.bind("<FocusOut>", leave)
+            line.focus_set()
+
+        line.after(0, begin)  # after the click itself, which gives the figure the focus
 
     def quit(self) -> None:
         self._root.quit()
