@@ -123,7 +123,7 @@ class Controls:
     @property
     def may(self) -> bool:
         """Whether this view can steer the run at all."""
-        return self.wheel.control and bool(self.wheel.state) and not self.ended
+        return self.wheel.control and not self.ended
 
     @property
     def is_held(self) -> bool:
