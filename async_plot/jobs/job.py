@@ -128,6 +128,7 @@ class Job:
         self._glances = 0  # since its results were given up
         self._running: list[Chunk] = []  # that were left to finish then
         self._lost: list[Chunk] = []  # with a pool that broke
+        self._broke: BaseException | None = None  # how, until all have come back
         self._deaths: list[Death] = []
         self._unclear = 0  # deaths that no task is known for
         self._known: dict[int, Process] = {}
@@ -225,7 +226,7 @@ class Job:
             self._seats.pop(chunk.number, None)
             if isinstance(parcel, Parcel):
                 self._account(chunk, parcel)
-        self._arrived.put((chunk, parcel))
+            self._arrived.put((chunk, parcel))
 
     def _account(self, chunk: Chunk, parcel: Parcel) -> None:
         self._returned += parcel.performed
@@ -330,18 +331,25 @@ class Job:
             if batch is not None:
                 self._given += len(batch)
                 return batch
-            if self._error is not None or not (self._flying or self._arrivals()):
+            if self._error is None and self._broke is not None:
+                if not self._outstanding():
+                    self._recover(self._broke)
+                    continue
+            elif self._error is not None or not self._outstanding():
                 return None
             self._wait()
 
     @property
     def _is_all(self) -> bool:
         """Whether every result has been given."""
-        waiting = self._flying or self._ready or self._supply.back or self._arrivals()
-        return self._supply.exhausted and not (waiting or self._error or self._stopping)
+        if self._ready or self._supply.back or self._lost or self._outstanding():
+            return False
+        return self._supply.exhausted and not (self._error or self._stopping)
 
-    def _arrivals(self) -> bool:
-        return not self._arrived.empty()
+    def _outstanding(self) -> bool:
+        """Whether anything is under way, or has come back and was not taken."""
+        with self._lock:  # under which the one becomes the other
+            return bool(self._flying) or not self._arrived.empty()
 
     def _wait(self) -> None:
         """Wait until a chunk has come back, and take all that have."""
@@ -443,7 +451,7 @@ class Job:
             self._drop()
             return
         workers = self.engine.workers
-        while len(self._flying) < AHEAD * workers:
+        while len(self._flying) < AHEAD * workers and self._broke is None:
             waiting = len(self._flying) + len(self._ready)
             if waiting >= BEHIND * workers and not self._supply.back:
                 if self._flying or self._given in self._ready or not self._ordered:
@@ -638,8 +646,7 @@ class Job:
             return
         if isinstance(error, (BrokenExecutor, _Died)):
             self._lost.append(chunk)
-            if not self._flying and not self._arrivals():
-                self._recover(error)
+            self._broke = error
             return
         if not isinstance(error, Exception):
             raise error
@@ -652,6 +659,7 @@ class Job:
         """A pool has broken, and nothing is under way: what becomes of what was."""
         with self._lock:
             lost, self._lost = sorted(self._lost, key=lambda c: c.first), []
+            self._broke = None
             dead, self._deaths = self._deaths, []
             killers, self._killers = self._killers, {}
             text = "; ".join(deaths.worded(each, self._memory) for each in dead)
@@ -748,7 +756,7 @@ class Job:
                 self._looked = True  # its pool may break of it yet, and end others
                 self._flying.pop(chunk.number, None)
                 self._seats.pop(chunk.number, None)
-            self._arrived.put((chunk, _Died()))
+                self._arrived.put((chunk, _Died()))
 
     def _miss_member(self, death: Death) -> None:
         """Have the end of a worker told that had nothing in hand."""

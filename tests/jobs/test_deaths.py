@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from async_plot.errors import TaskError, WorkerDiedError
 from async_plot.jobs import deaths
 from async_plot.jobs.engines import loky
+from async_plot.jobs.engines.base import Kind
 from async_plot.net import death
 
 from ..helpers import eventually
@@ -130,6 +132,44 @@ def test_a_pool_that_was_broken_before() -> None:
             executor.submit(leave, FATAL).result()
         with pytest.raises(WorkerDiedError, match="the pool broke"):
             list(begin(abs, range(3), executor=executor))
+
+
+class Breaking:
+    """An engine that breaks with its second chunk: those before and behind are done."""
+
+    name, kind, workers = "breaking", Kind.REMOTE, 1
+
+    def __init__(self) -> None:
+        self.chunks = 0
+
+    def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+        self.chunks += 1
+        if self.chunks > 3:
+            raise BrokenExecutor("it is broken")
+        promise: Future[Any] = Future()
+        if self.chunks == 2:
+            promise.set_exception(BrokenExecutor("it breaks"))
+        else:
+            promise.set_result(function(*args))
+        return promise
+
+    def processes(self) -> list[Any]:
+        return []
+
+    def interrupt(self) -> None:
+        pass
+
+    def release(self, *, abandoned: bool) -> None:
+        pass
+
+
+@pytest.mark.parametrize("items", [range(6), itertools.count()])
+def test_nothing_that_is_lost_is_left_out(items: Any) -> None:
+    """Though what was handed out later comes back after it."""
+    results = begin(abs, items, executor=Breaking(), errors="return", chunksize=1)
+    found = list(itertools.islice(results, 6))
+    given = [-1 if isinstance(each, WorkerDiedError) else each for each in found]
+    assert given == [0, -1, 2, -1, -1, -1]
 
 
 def test_out_of_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
