@@ -240,6 +240,17 @@ def parser() -> argparse.ArgumentParser:
         help="with --ssh: the Python there that has async_plot (default: the program "
         "async-plot of that machine)",
     )
+    top.add_argument(
+        "--no-plot",
+        action="store_true",
+        help="leave the figures out",
+    )
+    top.add_argument(
+        "--max-rate",
+        type=_positive,
+        metavar="N",
+        help="figures drawn each second at most (default: 5)",
+    )
     top.set_defaults(command=_top)
 
     mortem = commands.add_parser(

@@ -26,7 +26,13 @@ def run(options: argparse.Namespace) -> int:
     from ..views.terminal import app
 
     with _reached(options) as client:
-        top = app.Top(client=client, listing=None if options.ssh else listed)
+        plot = None
+        if not options.no_plot:
+            from ..views.terminal import plot as plots
+
+            # After ssh has asked for a password, and before textual listens.
+            plot = plots.maker(rate=options.max_rate or plots.RATE)
+        top = app.Top(client=client, listing=None if options.ssh else listed, plot=plot)
         return app.run(top)
 
 

@@ -130,6 +130,13 @@ class RunPage(Screen[None]):
         Binding("m", "message", "Message"),
         Binding("v", "values", "Values"),
         Binding("l", "log", "Log"),
+        Binding("z", "plot('zoom')", "Zoom"),
+        Binding("n", "plot('next')", "Next figure"),
+        Binding("N", "plot('previous')", "Figure before"),
+        Binding("i", "plot('graphics')", "Pixels or characters"),
+        Binding("d", "plot('paper')", "Dark or light paper"),
+        Binding("r", "plot('again')", "Draw anew"),
+        Binding("t", "plot('details')", "Traceback of the plot"),
         Binding("tab,shift+tab", "other", "Other list", show=False),
     ]
     DEFAULT_CSS = """
@@ -206,7 +213,8 @@ class RunPage(Screen[None]):
         self._log.display = alone or (logs and height >= 16)
         self._log.set_class(alone and self._plot is None, "alone")
         if self._plot is not None:
-            self._plot.display = self._wanted != "alone" and height >= 12
+            wanted = getattr(self._plot, "wanted", True) and height >= 12
+            self._plot.display = wanted and self._wanted != "alone"
             self._log.set_class(alone and not self._plot.display, "alone")
         if self.focused is None or not self.focused.display:
             (self._bars if self._bars.display else self._log).focus()
@@ -218,7 +226,15 @@ class RunPage(Screen[None]):
         keys = [("enter", "more" if log else "details")]
         keys += [("esc", "runs")] if self.app.lists else []
         keys += [("l", "log"), ("v", "values")] if self.size.width >= 60 else []
+        if self._plot is not None and self._plot.display and self.size.width >= 75:
+            keys += [("z", "zoom")]
         self._keys.tell([*keys, ("?", "help"), ("q", "quit")])
+
+    def action_plot(self, what: str) -> None:
+        """Let the plot do what a key is for."""
+        act = getattr(self._plot, f"action_{what}", None)
+        if act is not None:
+            act()
 
     def on_lines_chosen(self, event: Lines.Chosen) -> None:
         """Show what belongs to a line."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import functools
 import itertools
+import os
 import random
 import sys
 import time
@@ -30,15 +31,18 @@ from ..wording import count, duration, one_line
 from . import ink
 from .details import TextPage
 from .easel import Easel
-from .graphics import Graphics
+from .graphics import Graphics, ask, from_environment
 from .ink import Piece
 from .mosaic import Cells, unpacked
 from .pace import Pace
 from .watched import Watched
 
-__all__ = ["Plot"]
+__all__ = ["RATE", "Plot", "maker"]
 
 RATE = 5.0  # pictures a second at most, unless it is said otherwise
+# Bytes a second that a terminal is taken to show that does not answer: here, and
+# behind ssh.
+SPEED, FAR_SPEED = 1e6, 1e5
 TELL_AFTER = 2.0  # seconds of one drawing from which on it is told
 COARSE = 2  # pictures in a row that took long, after which there are characters
 CHUNK = 4096  # characters of a picture that one sequence of kitty's may hold
@@ -75,7 +79,7 @@ class Plot(Widget):
         graphics: Graphics | None = None,
         *,
         rate: float = RATE,
-        speed: float = 1e6,
+        speed: float = SPEED,
         make_easel: Callable[..., Easel] = Easel,
         **options: Any,
     ) -> None:
@@ -140,7 +144,7 @@ class Plot(Widget):
         """Take what was drawn, hand on what arrived, ask for the next."""
         if not self.is_mounted:
             return
-        covered = not self.screen.is_current
+        covered = self.app.screen is not self.screen
         if covered != self._covered:
             self._covered = covered
             self._erase()
@@ -397,6 +401,27 @@ class Plot(Widget):
             driver.write(f"\x1b_Ga=d,d=I,i={image},q=2\x1b\\")
 
 
+def maker(rate: float = RATE) -> Callable[[Watched], Plot]:
+    """What makes the widget for this terminal; asks it, so nobody else may listen.
+
+    Parameters
+    ----------
+    rate : float
+        Most pictures a second.
+    """
+    encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
+    try:
+        # Those that textual uses.
+        reading, writing = sys.__stdin__.fileno(), sys.__stderr__.fileno()  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError):  # closed, or none
+        known = from_environment(os.environ, encoding)
+    else:
+        known = ask(reading, writing, os.environ, encoding)
+    far = bool(os.environ.get("SSH_CONNECTION"))
+    speed = FAR_SPEED if far else SPEED
+    return lambda watched: Plot(watched, known, rate=rate, speed=speed)
+
+
 # -- helpers -----------------------------------------------------------------------
 
 
@@ -430,15 +455,11 @@ def _colour(value: int) -> Color:
 
 def _demo() -> None:
     """Show the newest run."""
-    import os
-
     from ...client import Client
-    from . import graphics
     from .app import Top, run
 
-    known = graphics.ask(0, 1, os.environ, sys.stdout.encoding)
     client = Client(sys.argv[1] if sys.argv[1:] else None)
-    sys.exit(run(Top(client=client, plot=lambda watched: Plot(watched, known))))
+    sys.exit(run(Top(client=client, plot=maker())))
 
 
 if __name__ == "__main__":

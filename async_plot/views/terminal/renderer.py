@@ -77,7 +77,7 @@ def main(paper: str, ink: str, rate: str) -> None:
     os.environ["MPLBACKEND"] = "agg"  # nothing opens a window
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
-            os.nice(NICE)
+            os.nice(max(0, NICE - os.nice(0)))  # the view may have gone there before
     passed: Any = link  # it has what an inbox and a drawer need of a client
     inbox = Inbox(passed)
     try:
