@@ -6,6 +6,7 @@ Reads, and writes it into one file for another machine. Draws nothing, prints no
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from .wire.messages import (
     Frame,
     Log,
     Message,
+    Parameter,
     PlotterCode,
     Progress,
     RunState,
@@ -33,6 +35,7 @@ from .wire.messages import (
     Stalled,
     State,
     Stats,
+    Steering,
     Welcome,
     Worker,
 )
@@ -99,7 +102,8 @@ class Report:
     histories : dict of {str: (steps, values)}
         Logged scalars.
     jobs : list of Message
-        How its jobs, bars and workers stood last, and the tasks that failed.
+        How its jobs, bars and workers stood last, the tasks that failed, its parameters
+        and how it was steered.
     stalled : str
         Where its threads were, if it gave no sign of life before.
     size : int
@@ -189,6 +193,14 @@ class Report:
                 for name, (steps, values) in self.histories.items()
                 if len(values)
             },
+            "parameters": {
+                each.name: {
+                    "value": _loaded(each.value),
+                    "default": _loaded(each.default),
+                    "unit": each.unit,
+                }
+                for each in self._of(Parameter)
+            },
             "jobs": [
                 {
                     "bar": bar.bar,
@@ -248,6 +260,21 @@ class Report:
             rows.append(("", f"and {len(busy) - LINES} more workers were working"))
         return rows
 
+    def _steered_rows(self) -> list[tuple[str, str]]:
+        """What its parameters were, and whether it waited for somebody."""
+        rows: list[tuple[str, str]] = []
+        for each in sorted(self._of(Parameter), key=lambda each: each.order):
+            unit = f" {each.unit}" if each.unit else ""
+            first = f", {each.default} at first" if each.default != each.value else ""
+            wanted = f", {each.wanted} was wanted" if each.wanted else ""
+            text = f"{each.name} = {each.value}{unit}{first}{wanted}"
+            rows.append(("" if rows else "parameters", text))
+        for told in self._of(Steering)[-1:]:
+            if told.state != "running" and self.state != RunState.STOPPED.value:
+                by = f", asked by {told.by}" if told.by else ""
+                rows.append(("steering", f"it was {told.state}{by}"))
+        return rows
+
     def _failed_tasks(self) -> list[str]:
         """The tasks that failed: a line each, and the newest traceback."""
         failures = self._of(Failure)
@@ -283,6 +310,7 @@ class Report:
             if len(values):
                 text = f"{name} = {values[-1]:.6g} at step {steps[-1]:.15g}"
                 rows.append(("" if index else "scalars", text))
+        rows += self._steered_rows()
         if self.file is not None:
             rows.append(("file", f"{self.file}, {describe_size(self.size)}"))
         if not self.own:
@@ -571,6 +599,17 @@ def _log_line(record: Log) -> str:
 
 
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+
+def _loaded(text: str) -> float | int | bool | str:
+    """The value of a parameter; its text, where that is none: a file may lie."""
+    with contextlib.suppress(ValueError, RecursionError):
+        value = json.loads(text)
+        if isinstance(value, (str, int)) or (
+            isinstance(value, float) and np.isfinite(value)
+        ):
+            return value
+    return text
 
 
 def _plain(value: float) -> float | str:

@@ -21,7 +21,7 @@ from .net.recording import Recording
 from .net.statistics import Statistics
 from .options import check
 from .roster import remember
-from .steered import Steered
+from .steered import UNSTEERED, Steered
 
 if TYPE_CHECKING:
     # Whatever a calculation needs only once it is watched is imported then.
@@ -138,6 +138,7 @@ class Server(Feed, Steered):
     ) -> None:
         # First of all: `close` and ``__del__`` must find these after any error.
         self._session: Session | None = None
+        self._helm = UNSTEERED
         # For two threads whose first calls both start it; a signal handler's call
         # inside `start` must come through.
         self._starting = threading.RLock()

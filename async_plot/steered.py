@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .net.feed import Feed
     from .net.parameters import Parameter
 
-__all__ = ["Steered"]
+__all__ = ["UNSTEERED", "Steered"]
 
 
 class Unsteered:
@@ -38,7 +38,8 @@ UNSTEERED = Unsteered()
 class Steered:
     """The part of a `Server` that views steer."""
 
-    _helm: Any = UNSTEERED  # or a Helm
+    # Made by each server: a default of the class would make looking it up slow.
+    _helm: Any  # a Helm, or `UNSTEERED`
     _feeds: dict[str, Feed]
 
     def checkpoint(self) -> None:

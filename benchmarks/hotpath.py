@@ -1,4 +1,4 @@
-"""Row: a call of `update` when no frame is due, against an empty method."""
+"""Rows: a call that has nothing to do, against an empty method."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from common import Row, interleave, isolated, main, median, now, seconds
 __all__ = ["Empty", "measure"]
 
 MOST = 3.0  # times an empty method
+CHECKPOINT = 2.0  # the same, of one without arguments
 CALLS = {"update(x, y)": "s.update(x, y)", "update(x, y=y)": "s.update(x, y=y)"}
 
 
@@ -21,6 +22,9 @@ class Empty:
     """What any method that takes these arguments costs."""
 
     def update(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def checkpoint(self) -> None:
         pass
 
 
@@ -34,27 +38,45 @@ def measure(smoke: bool = False) -> Iterator[Row]:
         server.update(x, y)
         for what, call in CALLS.items():
             names = {"x": x, "y": y}
-            ours = timeit.Timer(call, globals={"s": server, **names})
-            empty = timeit.Timer(call, globals={"s": Empty(), **names})
-            pairs = interleave(
-                lambda ours=ours: ours.timeit(calls) / calls,
-                lambda empty=empty: empty.timeit(calls) / calls,
-                rounds,
-            )
-            found, floor = (median(side) for side in zip(*pairs))
-            yield Row(
-                f"{what}, no frame due",
-                f"<= {MOST:g}x an empty method",
-                f"{seconds(found)} (empty: {seconds(floor)})",
-                found / floor,
-                found <= MOST * floor,
-                values={"median": found, "empty": floor},
-            )
+            row = _row(f"{what}, no frame due", call, server, calls, rounds, **names)
+            yield row
+        server.checkpoint()
+        call = "s.checkpoint()"
+        yield _row(
+            "checkpoint(), nothing asked", call, server, calls, rounds, most=CHECKPOINT
+        )
     if not smoke:
         for name in rivals.present():
             if name.startswith("matplotlib"):
                 continue  # they have no other end: the slowdown row tells of them
-            yield _rival(name, floor)
+            yield _rival(name, row.values["empty"])
+
+
+def _row(
+    what: str,
+    call: str,
+    server: Any,
+    calls: int,
+    rounds: int,
+    most: float = MOST,
+    **names: Any,
+) -> Row:
+    ours = timeit.Timer(call, globals={"s": server, **names})
+    empty = timeit.Timer(call, globals={"s": Empty(), **names})
+    pairs = interleave(
+        lambda: ours.timeit(calls) / calls,
+        lambda: empty.timeit(calls) / calls,
+        rounds,
+    )
+    found, floor = (median(side) for side in zip(*pairs))
+    return Row(
+        what,
+        f"<= {most:g}x an empty method",
+        f"{seconds(found)} (empty: {seconds(floor)})",
+        found / floor,
+        found <= most * floor,
+        values={"median": found, "empty": floor},
+    )
 
 
 def _rival(name: str, floor: float) -> Row:

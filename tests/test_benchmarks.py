@@ -63,4 +63,4 @@ def test_runner_tells_machine_and_result():
     assert done.returncode == 0, done.stderr
     assert "cores:" in done.stdout
     assert "numpy:" in done.stdout
-    assert "of 2 targets reached" in done.stdout
+    assert "of 3 targets reached" in done.stdout

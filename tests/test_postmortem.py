@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from async_plot.errors import AsyncPlotError
 from async_plot.net import death, records, runs
 from async_plot.postmortem import Report, examine, save
 from async_plot.replay import Replay
-from async_plot.wire.messages import Frame, State, Stats
+from async_plot.wire.messages import Frame, Parameter, State, Stats, Steering
 
 from .recordings import GONE, STARTED, code, end, frame, log, story, welcome, write
 from .views.said import EIGHT, OTHER, bar, failure, job
@@ -274,3 +275,40 @@ def test_any_number_of_a_job_can_be_told(tmp_path: Path) -> None:
     report = of(write(tmp_path / "x", [welcome(), code(), *wrong]))
     assert report.text()
     json.dumps(report.facts(), allow_nan=False)
+
+
+def test_the_parameters_of_a_run_that_was_lost_while_it_was_paused(
+    tmp_path: Path,
+) -> None:
+    """What they were last, what was wanted, and who had it wait."""
+    dt = Parameter("dt", 1, "float", "0.25", "", "0.01", 0.0, 1.0, "s", "", [], 1)
+    paused = Steering("paused", 3.0, "anna@box, top", True, 7, "")
+    said = [dt, replace(dt, name="n", order=2, unit="", wanted="3"), paused]
+    path = write(tmp_path / "x", [welcome(), code(), *said, frame(1, 2.0)])
+    report = of(path)
+    text = report.text()
+    for words in (
+        "dt = 0.25 s, 0.01 at first",
+        "n = 0.25, 0.01 at first, 3 was wanted",
+        "it was paused, asked by anna@box, top",
+    ):
+        assert words in text
+    facts = json.loads(json.dumps(report.facts()))
+    assert facts["parameters"]["dt"] == {"value": 0.25, "default": 0.01, "unit": "s"}
+
+
+@pytest.mark.parametrize("value", ["", "NaN", "[1]", 2000 * "[", "\x1b[2J", "1e999"])
+def test_any_value_of_a_parameter_can_be_told(tmp_path: Path, value: str) -> None:
+    """A file says what it likes."""
+    dt = Parameter("dt", 1, "any", value, value, value, 0.0, 1.0, "", "", [], -3)
+    report = of(write(tmp_path / "x", [welcome(), code(), dt]))
+    assert "\x1b" not in report.text()
+    json.dumps(report.facts(), allow_nan=False)
+
+
+def test_a_run_that_was_steered_keeps_its_parameters() -> None:
+    """In its record, as they were at the end."""
+    with Server(view=None, name="steered") as server:
+        server.parameter("dt", 0.5, unit="s")
+        server.update(1)
+    assert "dt = 0.5 s" in of(runs.find("steered").record_file).text()

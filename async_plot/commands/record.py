@@ -19,6 +19,7 @@ from ..wire.messages import (
     Message,
     Missed,
     Opened,
+    Parameter,
     PlotterCode,
     Progress,
     Scalars,
@@ -26,6 +27,7 @@ from ..wire.messages import (
     Stalled,
     State,
     Stats,
+    Steering,
     Welcome,
     Worker,
 )
@@ -42,7 +44,7 @@ __all__ = ["Tap", "record"]
 _SPARE = 1.25
 _TOLD = (
     *(Welcome, PlotterCode, Stats, State, Log, Scalars, Missed, Stalled),
-    *(Job, Failure),
+    *(Job, Failure, Steering, Parameter),
 )
 _THINNED = (Progress, Worker, Slowest)
 

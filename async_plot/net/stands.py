@@ -1,4 +1,4 @@
-"""How the jobs of a run stood at any place of its record or recording.
+"""How jobs and steering stood at any place of a run's record or recording.
 
 A file tells each change of each bar; whoever goes to a place in it wants the newest one
 alone. Reads forwards once, and keeps marks to go back to. Draws nothing.
@@ -9,12 +9,21 @@ from __future__ import annotations
 import bisect
 
 from ..errors import AsyncPlotError
-from ..wire.messages import Failure, Job, Message, Progress, Slowest, Worker
+from ..wire.messages import (
+    Failure,
+    Job,
+    Message,
+    Parameter,
+    Progress,
+    Slowest,
+    Steering,
+    Worker,
+)
 from .records import Records
 
 __all__ = ["KINDS", "Stands"]
 
-KINDS = (Job, Progress, Worker, Failure, Slowest)
+KINDS = (Job, Progress, Worker, Failure, Slowest, Steering, Parameter)
 EVERY = 2000  # messages between two marks
 MOST = 20_000  # bars, workers, jobs and failures that are known at one place
 
@@ -81,6 +90,10 @@ def _take(known: _Known, message: Message) -> tuple[str, ...] | None:
         key = ("failure", message.job, str(message.task))
     elif isinstance(message, Job):
         key = ("job", message.job)
+    elif isinstance(message, Parameter):
+        key = ("parameter", message.name)
+    elif isinstance(message, Steering):
+        key = ("steering",)
     else:
         return None
     known[key] = message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from async_plot.net import stands
 from async_plot.net.records import Records
 from async_plot.net.stands import Stands
 from async_plot.views.jobs import Jobs
-from async_plot.wire.messages import Message
+from async_plot.wire.messages import Message, Parameter, Steering
 
 from ..recordings import end, frame, welcome, write
 from ..views.said import SLOWEST, bar, failure, inner, job, loop, worker
+from ..wire.samples import SAMPLES
 
 
 def tale() -> list[Message]:
@@ -94,3 +96,16 @@ def test_a_bounded_number_is_known(
     )
     with Records(path, trust=True) as records:
         assert len(Stands(records).at(len(records.entries))) == 30
+
+
+def test_steering_is_told_as_it_stood(tmp_path: Path) -> None:
+    """The newest of each parameter, and of how the run was steered."""
+    dt, steering = SAMPLES[Parameter], SAMPLES[Steering]
+    other = replace(dt, name="n", value="7")
+    set_, resumed = replace(dt, value="0.25"), replace(steering, state="running")
+    said = [welcome(), dt, other, steering, frame(1, 1), set_, resumed, end("finished")]
+    path = write(tmp_path / "run.aplot", said)
+    with Records(path, trust=True) as records:
+        kept = Stands(records)
+        assert kept.at(5) == [dt, other, steering]
+        assert kept.at(len(records.entries)) == [set_, other, resumed]
