@@ -10,6 +10,7 @@ from async_plot.views.controls import (
     EVERY,
     KEYS,
     ONCE_MORE,
+    PATIENCE,
     SLIP,
     Controls,
     Edit,
@@ -286,6 +287,49 @@ def test_how_long_it_is_paused_is_counted_on_the_views_clock() -> None:
     assert controls.since == NOW - 130
     controls.hear(steering("paused", since=WALL + 999), NOW, WALL)
     assert controls.since == NOW
+
+
+def paused(sent: Sent, **how: bool) -> Controls:
+    """A view that has paused its run."""
+    controls = heard(steering(), sent=sent)
+    controls.tick(NOW)
+    controls.act("pause", 0.0, NOW, **how)
+    controls.hear(steering("paused"), NOW, WALL)
+    sent.clear()
+    return controls
+
+
+def test_a_pause_is_renewed_while_somebody_is_served() -> None:
+    """A figure may draw for long; a view that is stuck for minutes lets go."""
+    sent: Sent = []
+    controls = paused(sent)
+    for second in range(1, 61):
+        controls.keep(NOW + second)
+    assert 10 <= len(sent) <= 12 and {action for action, *_ in sent} == {"renew"}
+    sent.clear()
+    controls.keep(NOW + PATIENCE + 1)
+    assert not sent
+    controls.tick(NOW + PATIENCE + 2)
+    controls.keep(NOW + PATIENCE + 2)
+    assert len(sent) == 1
+
+
+def test_a_view_that_ends_takes_its_own_pause_along() -> None:
+    """And no other: that of somebody else, or one that is meant to last."""
+    sent: Sent = []
+    assert paused(sent).leave(NOW + 1)
+    assert [action for action, *_ in sent] == ["resume"]
+    sent.clear()
+    assert not paused(sent, hold=True).leave(NOW + 1)
+    assert not heard(steering("paused"), sent=sent).leave(NOW + 1)
+    assert not heard(steering("paused"), may=False).leave(NOW + 1)
+    over = paused(sent)
+    over.ended = True
+    assert not over.leave(NOW + 1)
+    resumed = paused(sent)
+    resumed.hear(steering("running"), NOW + 1, WALL)
+    assert not resumed.leave(NOW + 2)
+    assert not sent
 
 
 def test_keys_are_no_keys_of_matplotlib() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from async_plot import Client, Plotter, Server
 from async_plot.views import offscreen
 from async_plot.views.inbox import Inbox
 from async_plot.views.reload import PlotterFile
+from async_plot.wire.messages import Steering
 
 from ..helpers import AMPLE, eventually
 
@@ -313,3 +315,26 @@ def test_a_plotter_that_never_draws_makes_nobody_busy(
         update_until(server, lambda: drawing.drawn, X - 1)
         eventually(lambda: waits[-1] > 0.1)
     assert drawing.end() == 0
+
+
+def test_a_pause_is_told_in_a_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """With who asked for it; and that it goes on."""
+    said = ""
+
+    def hears(words: str) -> bool:
+        nonlocal said
+        said += capfd.readouterr().out
+        return words in said
+
+    with Server(Line, view=None) as server:
+        server.update(X)
+        drawing = Drawing(server)
+        pilot = Client(server, control=True, view="program")
+        states = (m.state for m in pilot.messages() if isinstance(m, Steering))
+        next(states)
+        for action, words in (("pause", "paus"), ("resume", "the run is going on")):
+            assert pilot.steer(action)
+            eventually(partial(hears, words), what=words)
+        pilot.close()
+    drawing.end()
+    assert "async_plot: the run is pausing by " in said

@@ -9,9 +9,12 @@ import time
 import pytest
 
 from async_plot.views import overdue
+from async_plot.views.steering import RENEW
 from async_plot.views.strip import StripState
 
 from ..helpers import AMPLE, Deadline, eventually
+from . import steered
+from .steered import Sent
 
 
 @pytest.fixture
@@ -109,3 +112,18 @@ def test_the_stack_is_the_drawings_also_while_the_alarm_rings(quick: None) -> No
     (stack,) = told
     assert "in users_draw" in stack
     assert "in _ring" not in stack
+
+
+def test_the_watchdog_keeps_a_pause_while_a_figure_draws() -> None:
+    """The thread that draws cannot."""
+    sent: Sent = []
+    state = StripState(controls=steered.heard(steered.steering(), sent=sent))
+    now = time.monotonic()
+    state.controls.tick(now)
+    state.controls.act("pause", 0.0, now - RENEW)
+    watchdog = overdue.Watchdog(state, lambda *what: None)
+    watchdog.start()
+    try:
+        eventually(lambda: [action for action, *_ in sent] == ["pause", "renew"])
+    finally:
+        watchdog.stop()
