@@ -30,6 +30,8 @@ JOBS_EVERY = 0.1  # the same, while a job goes on
 SLIDER_EVERY = 0.05  # the same, with a slider, which is to move and not to jump
 FOLLOWS = 0.02  # the same, while the mouse moves
 PART = 20.0  # times as long as the last one took lie between two, at least
+DRAWING = 40.0  # the same, while the figure is drawn over and over
+FLUID = 1.0  # seconds since the last frame in which it is
 SHRINK_AFTER = 3.0  # seconds in which less was to be told
 
 
@@ -100,9 +102,12 @@ class StripCanvas:
 
     def pause(self, *, slider: bool) -> float:
         """How long it may stay as it is; drawing it takes little of a view's time."""
-        busy = self._state.jobs.moves(time.monotonic())
-        least = SLIDER_EVERY if slider else JOBS_EVERY if busy else EVERY
-        return max(least, PART * self._cost)
+        now, state = time.monotonic(), self._state
+        least = SLIDER_EVERY if slider else EVERY
+        if state.jobs.moves(now):
+            least = min(least, JOBS_EVERY)
+        draws = now - state.frame_at < FLUID and not state.replayed
+        return max(least, (DRAWING if draws else PART) * self._cost)
 
     def _may_resize(self) -> bool:
         """Whether the window has changed, or the strip waits to be less high."""
