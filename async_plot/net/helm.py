@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Asker", "Helm"]
 
 LEASE = 30.0  # seconds that a pause lasts which nobody renews
+COMMANDS = 20, 10  # of one viewer that are heard: at once, and a second
 LEASES = 16  # of one pause
 LEASE_LENGTH = 100  # characters
 MOST = 1000  # parameters
@@ -58,7 +59,7 @@ class Asker:
 
     address: str
     may: bool
-    pace: Allowance = field(default_factory=lambda: Allowance(20, 10.0))
+    pace: Allowance = field(default_factory=lambda: Allowance(*COMMANDS))
 
 
 @dataclass(slots=True)

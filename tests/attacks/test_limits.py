@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from async_plot.jobs import ledger, standing
-from async_plot.net import peer, publisher, reception, snapshot
-from async_plot.wire import codec, framing, handshake, outbox
+from async_plot.net import helm, parameters, peer, publisher, reception, snapshot
+from async_plot.wire import codec, framing, handshake, outbox, steering
 
 from ..helpers import ROOT
 
@@ -38,6 +38,14 @@ def test_limits_stand_in_the_protocols_document():
         r"credit of one viewer +(\d+)": publisher.CREDIT,
         r"log records that wait for one viewer +(\d+)": outbox.LIMIT,
         r"cut after (\d+) s": reception.STALL,
+        r"viewer that are heard +(\d+) a second": helm.COMMANDS[1],
+        r"a second, (\d+) at once": helm.COMMANDS[0],
+        r"a pause that nobody renews +(\d+) s": helm.LEASE,
+        r"leases of one pause; characters of one +(\d+)": helm.LEASES,
+        r"characters of one +\d+; (\d+)": helm.LEASE_LENGTH,
+        r"parameters of one run +(\d+)": helm.MOST,
+        r"a value of a parameter +(\d+)": steering.LONGEST,
+        r"that can be taken back +(\d+)": parameters.UNDOS,
         r"nested at most (\d+) deep": codec._DEPTH,
         r"a payload of (\d+) KiB": codec._BIG >> 10,
         r"of one viewer (\d+) different texts": peer.TROUBLES,
