@@ -17,10 +17,10 @@ from .test_layers import MODULES, named, tree
 NAMES = [named(path) for path in MODULES]
 
 
-@pytest.fixture(params=NAMES, ids=lambda name: name or "async_plot")
-def module(request: pytest.FixtureRequest) -> ModuleType:
-    name = "async_plot." + request.param if request.param else "async_plot"
-    return importlib.import_module(name)
+@pytest.fixture(scope="module")
+def modules() -> list[ModuleType]:
+    """All of them: one test each would take longer to set up than to run."""
+    return [importlib.import_module(f"async_plot.{name}".rstrip(".")) for name in NAMES]
 
 
 def made_in(module: ModuleType) -> set[str]:
@@ -33,36 +33,47 @@ def made_in(module: ModuleType) -> set[str]:
     }
 
 
-def test_everything_listed_exists(module: ModuleType) -> None:
+def test_everything_listed_exists(modules: list[ModuleType]) -> None:
     """Every name in ``__all__`` can be had from its module."""
-    if module.__file__ and module.__file__.endswith("__init__.py"):
-        listed = getattr(module, "__all__", [])
-    else:
-        listed = module.__all__
-    assert list(listed) == list(dict.fromkeys(listed)), "a name stands twice"
-    for name in listed:
-        assert hasattr(module, name), name
+    for module in modules:
+        if module.__file__ and module.__file__.endswith("__init__.py"):
+            listed = getattr(module, "__all__", [])
+        else:
+            assert hasattr(module, "__all__"), module
+            listed = module.__all__
+        twice = [name for name in set(listed) if listed.count(name) > 1]
+        assert not twice, (module, twice)
+        missing = [name for name in listed if not hasattr(module, name)]
+        assert not missing, (module, missing)
 
 
-def test_a_listed_thing_is_explained(module: ModuleType) -> None:
+def test_listed_things_are_explained(modules: list[ModuleType]) -> None:
     """Classes and functions in ``__all__``, and public methods, have docstrings."""
-    for name in getattr(module, "__all__", []):
-        value = getattr(module, name)
-        if not (inspect.isclass(value) or inspect.isroutine(value)):
-            continue
-        assert inspect.getdoc(value), name
-        if inspect.isclass(value) and value.__module__ == module.__name__:
-            for method, part in vars(value).items():
-                if method.startswith("_"):
-                    continue
-                if inspect.isroutine(part) or isinstance(part, property):
-                    assert inspect.getdoc(getattr(value, method)), f"{name}.{method}"
+    bare = []
+    for module in modules:
+        for name in getattr(module, "__all__", []):
+            value = getattr(module, name)
+            if not (inspect.isclass(value) or inspect.isroutine(value)):
+                continue
+            if not inspect.getdoc(value):
+                bare.append((module, name))
+            if inspect.isclass(value) and value.__module__ == module.__name__:
+                bare += [
+                    (module, f"{name}.{method}")
+                    for method, part in vars(value).items()
+                    if not method.startswith("_")
+                    and (inspect.isroutine(part) or isinstance(part, property))
+                    and not inspect.getdoc(getattr(value, method))
+                ]
+    assert not bare
 
 
-def test_a_module_says_what_it_is(module: ModuleType) -> None:
+def test_modules_say_what_they_are(modules: list[ModuleType]) -> None:
     """Every module opens with a sentence."""
-    assert module.__doc__
-    assert module.__doc__.strip().splitlines()[0].rstrip().endswith((".", ":", "'"))
+    for module in modules:
+        assert module.__doc__, module
+        first = module.__doc__.strip().splitlines()[0].rstrip()
+        assert first.endswith((".", ":", "'")), (module, first)
 
 
 def test_the_package_lists_its_lazy_names() -> None:

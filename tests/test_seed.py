@@ -96,7 +96,9 @@ def lines(file: Path) -> list[list[str]]:
     ("command", "backends"),
     [
         ('["ipython", "--pylab", "-c"]', ("qtagg", "tkagg")),
-        ('["ipython", "--pylab=qt", "-c"]', ("qtagg",)),
+        pytest.param(
+            *('["ipython", "--pylab=qt", "-c"]', ("qtagg",)), marks=pytest.mark.slow
+        ),
         ('["ipython", "--matplotlib=qt", "-c"]', ("qtagg",)),
         (f'["{sys.executable}", "-c"]', ("qtagg",)),
     ],
