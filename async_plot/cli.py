@@ -224,6 +224,11 @@ def parser() -> argparse.ArgumentParser:
         "all runs)",
     )
     top.add_argument(
+        "--look-only",
+        action="store_true",
+        help="steer nothing: no pause, no stop, no parameters",
+    )
+    top.add_argument(
         "--host",
         metavar="HOST[:PORT]",
         help="name or address of the run's machine as this one reaches it, for a run "

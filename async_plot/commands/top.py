@@ -23,6 +23,7 @@ def run(options: argparse.Namespace) -> int:
     """Show the runs."""
     set_up_debug()
     need_textual()
+    from ..client import Client
     from ..views.terminal import app
 
     with _reached(options) as client:
@@ -32,7 +33,12 @@ def run(options: argparse.Namespace) -> int:
 
             # After ssh has asked for a password, and before textual listens.
             plot = plots.maker(rate=options.max_rate or plots.RATE)
-        top = app.Top(client=client, listing=None if options.ssh else listed, plot=plot)
+        top = app.Top(
+            client=client,
+            listing=None if options.ssh else listed,
+            connect=lambda run: Client(run, **_rights(options)),
+            plot=plot,
+        )
         return app.run(top)
 
 
@@ -86,7 +92,7 @@ def _reached(options: argparse.Namespace) -> Iterator[Client | None]:
             raise Misuse("--host and --ssh are two ways to a run; give one")
         from .ssh import tunnelled
 
-        with tunnelled(options) as client:
+        with tunnelled(options, **_rights(options)) as client:
             yield client
         return
     if options.run is None:
@@ -96,4 +102,9 @@ def _reached(options: argparse.Namespace) -> Iterator[Client | None]:
         return
     from ..client import Client
 
-    yield Client(options.run, host=options.host)
+    yield Client(options.run, host=options.host, **_rights(options))
+
+
+def _rights(options: argparse.Namespace) -> dict[str, Any]:
+    """What is asked of a run: to steer it, or only to look."""
+    return {"control": not options.look_only, "view": "top"}

@@ -31,6 +31,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from ...client import Client
+from ..wording import one_line
 from . import help
 from .details import TextPage
 from .encoding import encodable, has_signs
@@ -219,6 +220,8 @@ def run(app: Top) -> int:
     finally:
         app.runs.close()
         leaving.close()
+    for name in app.runs.resumed:
+        print(f"async-plot: {one_line(name)} goes on: this view had paused it")
     if app.signal and app.signal != signal.SIGINT:
         # Ended as whoever sent it expects.
         signal.signal(app.signal, signal.SIG_DFL)

@@ -15,6 +15,7 @@ from ..wording import one_line
 from . import ink
 from .ink import Piece
 from .lines import Item, Lines
+from .oneline import Keys, OneLine
 
 if TYPE_CHECKING:
     from .app import Top
@@ -99,16 +100,12 @@ class TextPage(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """A title, the text, the keys."""
-        from .pages import Keys, OneLine
-
         yield OneLine(id="title")
         yield self._text
         yield Keys(id="keys")
 
     def on_mount(self) -> None:
         """Show it."""
-        from .pages import Keys, OneLine
-
         self._text.focus()
         self.query_one("#title", OneLine).show([(one_line(self._title), "name")])
         self.query_one(Keys).tell([("esc", "back"), ("c", "copy"), ("?", "help")])

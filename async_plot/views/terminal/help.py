@@ -24,6 +24,25 @@ A run's page
   l                  the log: beside the bars, alone, or not at all
   End                in the log: follow its end again
 
+Its figures, where there are any
+  z                  as large as the screen, and back
+  f, F               the next figure, the one before
+  x                  as pixels, where the terminal has them, or as characters
+  d                  dark or light paper
+  a                  draw anew, after the plotter has failed or hangs
+  t                  the traceback of a plotter that failed
+
+Steering, on the page of a run that has checkpoints
+  p                  pause at the next checkpoint, as long as this view is there
+  P                  pause until somebody resumes it
+  Space              pause, or resume
+  n                  go on to the next checkpoint
+  r                  resume
+  s s                stop at the next checkpoint: asks once more
+  i i                interrupt, as Ctrl-C does: asks once more
+  e                  the parameters: Enter changes one, - and + go to the value
+                     beside it, u takes the newest change back
+
 A text
   c                  copy it, where the terminal lets programs do that (OSC 52)
 

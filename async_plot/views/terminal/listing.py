@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 
+from .. import strip
 from ..jobparts import Shown
 from ..wording import count, one_line
 from . import ink
@@ -46,7 +47,7 @@ def _item(runs: Runs, listed: Listed, now: float) -> Item:
 def _draw(
     listed: Listed, watched: Watched | None, error: str, width: int, now: float
 ) -> Sequence[Piece | Segment]:
-    state, reason = _state(listed, watched)
+    state, reason = _state(listed, watched, now)
     first = max(12, min(36, width * 3 // 10))
     name = ink.cut(one_line(listed.name), first - 3)
     pieces: list[Piece] = [(f"{ink.MARKS.get(state, '?')} ", state), (name, "name")]
@@ -103,11 +104,12 @@ def _newest(watched: Watched | None, now: float) -> Shown | None:
     return chosen[0] if chosen else None
 
 
-def _state(listed: Listed, watched: Watched | None) -> tuple[str, str]:
+def _state(listed: Listed, watched: Watched | None, now: float) -> tuple[str, str]:
     if watched is not None and (watched.over or listed.alive):
         state = watched.state
-        if state.hangs or state.silent:
-            return "stalled", ""
+        key, word = strip.standing(state, now, short=True)
+        if key != state.state:
+            return key, word
         reason = state.state_text.strip().rpartition("\n")[2]
         return state.state, reason
     return listed.state, listed.reason

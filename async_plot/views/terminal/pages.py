@@ -5,71 +5,29 @@ Each is a screen that `tick` brings up to date. Knows no socket and no file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.strip import Strip
 from textual.widget import Widget
 
 from .. import jobtexts, strip
 from ..wording import count, one_line
-from . import bars, ink, listing, scalars
+from . import bars, ink, listing, scalars, steer
 from .details import TextPage
 from .ink import Piece
 from .lines import Lines
 from .logs import LogPane, record_text
+from .oneline import Keys, OneLine
 from .watched import Watched
 
 if TYPE_CHECKING:
     from .app import Top
 
-__all__ = ["Keys", "OneLine", "RunPage", "RunsPage"]
-
-
-# Keys whose names are longer than what people call them.
-_NAMES = {"esc": "escape", "?": "question_mark", "space": "space"}
-
-
-class OneLine(Widget):
-    """One line of pieces."""
-
-    DEFAULT_CSS = "OneLine { height: 1; }"
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._pieces: Sequence[Piece | Segment] = ()
-
-    def show(self, pieces: Sequence[Piece | Segment]) -> None:
-        """Show these, if they are others than before."""
-        if list(pieces) != list(self._pieces):
-            self._pieces = pieces
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """The line."""
-        return ink.line(self._pieces, self.size.width)
-
-
-class Keys(OneLine):
-    """What the keys do, in the last line."""
-
-    DEFAULT_CSS = "Keys { dock: bottom; }"
-
-    def tell(self, keys: Sequence[tuple[str, str]]) -> None:
-        """Show pairs of a key and what it does; what has no room is left out."""
-        pieces: list[Piece | Segment] = []
-        for key, what in keys:
-            click = Style(
-                meta={"@click": f"app.simulate_key('{_NAMES.get(key, key)}')"}
-            )
-            pieces.append(Segment(f" {key} ", ink.style("title") + click))
-            pieces.append(Segment(f" {what} ", ink.style("faint") + click))
-        self.show(pieces)
+__all__ = ["RunPage", "RunsPage"]
 
 
 class RunsPage(Screen[None]):
@@ -130,12 +88,20 @@ class RunPage(Screen[None]):
         Binding("m", "message", "Message"),
         Binding("v", "values", "Values"),
         Binding("l", "log", "Log"),
+        Binding("p", "steer('pause')", "Pause"),
+        Binding("P", "hold", "Pause for good"),
+        Binding("space", "pause_or_resume", "Pause or resume"),
+        Binding("n", "steer('step')", "Step"),
+        Binding("r", "steer('resume')", "Resume"),
+        Binding("s", "steer('stop')", "Stop"),
+        Binding("i", "steer('interrupt')", "Interrupt"),
+        Binding("e", "parameters", "Parameters"),
         Binding("z", "plot('zoom')", "Zoom"),
-        Binding("n", "plot('next')", "Next figure"),
-        Binding("N", "plot('previous')", "Figure before"),
-        Binding("i", "plot('graphics')", "Pixels or characters"),
+        Binding("f", "plot('next')", "Next figure"),
+        Binding("F", "plot('previous')", "Figure before"),
+        Binding("x", "plot('graphics')", "Pixels or characters"),
         Binding("d", "plot('paper')", "Dark or light paper"),
-        Binding("r", "plot('again')", "Draw anew"),
+        Binding("a", "plot('again')", "Draw anew"),
         Binding("t", "plot('details')", "Traceback of the plot"),
         Binding("tab,shift+tab", "other", "Other list", show=False),
     ]
@@ -154,6 +120,7 @@ class RunPage(Screen[None]):
         self._heading = OneLine(id="heading")
         self._message = OneLine(id="message")
         self._scalars = OneLine(id="scalars")
+        self._steering = OneLine(id="steering")
         self._bars = Lines(id="bars")
         self._log = LogPane(id="log")
         self._keys = Keys(id="keys")
@@ -164,6 +131,7 @@ class RunPage(Screen[None]):
         yield self._heading
         yield self._message
         yield self._scalars
+        yield self._steering
         if self._plot is not None:
             yield self._plot
         yield self._bars
@@ -189,6 +157,7 @@ class RunPage(Screen[None]):
         mark = "▲ " if kind == "alarm" else ""
         self._message.show([(f"{mark}{short}", kind)])
         self._scalars.show(scalars.pieces(state.scalars, self.size.width))
+        self._steering.show(steer.pieces(state.controls, now))
         self._bars.show(bars.items(state.jobs, now))
         self._log.tell(self.watched)
         tick = getattr(self._plot, "tick", None)
@@ -202,12 +171,13 @@ class RunPage(Screen[None]):
 
     def _arrange(self) -> None:
         """Show what there is something in, and room for."""
-        height = self.size.height
+        height, state = self.size.height, self.watched.state
         logs = bool(self._log.items) and self._wanted != "not"
         has_bars = bool(self._bars.items) or self._plot is None
         alone = logs and (self._wanted == "alone" or not self._bars.items)
         self._message.display = height >= 6
-        self._scalars.display = height >= 9 and bool(self.watched.state.scalars)
+        self._scalars.display = height >= 9 and bool(state.scalars)
+        self._steering.display = height >= 5 and steer.wanted(state.controls)
         self._keys.display = height >= 4
         self._bars.display = has_bars and not alone
         self._log.display = alone or (logs and height >= 16)
@@ -285,3 +255,26 @@ class RunPage(Screen[None]):
         if other.display:
             other.focus()
             self._tell_keys()
+
+    # -- steering --------------------------------------------------------------
+
+    def action_steer(self, action: str, hold: bool = False) -> None:
+        """Give the run a command; say why that cannot be."""
+        why = self.watched.act(action, hold=hold)
+        if why:
+            self.watched.tell(f"{action}: {why}", 30)
+        self.tick(self.app.clock())
+
+    def action_hold(self) -> None:
+        """Pause the run until somebody resumes it."""
+        self.action_steer("pause", hold=True)
+
+    def action_pause_or_resume(self) -> None:
+        """Pause it, or let it go on."""
+        held = self.watched.state.controls.is_held
+        self.action_steer("resume" if held else "pause")
+
+    def action_parameters(self) -> None:
+        """Show the parameters."""
+        if self.watched.state.controls.parameters:
+            self.app.push_screen(steer.ParametersPage(self.watched))

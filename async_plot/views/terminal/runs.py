@@ -80,6 +80,7 @@ class Runs:
         self.watched: dict[str, Watched] = {}
         self.errors: dict[str, str] = {}
         self.error = ""  # why none can be listed
+        self.resumed: list[str] = []  # runs that the end of this view let go on
         self.looked = False  # whether there has been a first look
         self._listing = listing
         self._connect = connect
@@ -133,6 +134,10 @@ class Runs:
     def close(self) -> None:
         """Leave all of them, within a second whatever they do."""
         self._stopped.set()
+        # Nobody would be left to end it, but the time that it may last.
+        self.resumed = [
+            each.state.name for each in self.watched.values() if each.let_go()
+        ]
         closers = [_leave(each, "view closed") for each in self.watched.values()]
         deadline = time.monotonic() + PATIENCE
         for closer in closers:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from ...client import Client
-from ...wire.messages import Log, Missed, Opened, RunState, State, Welcome
+from ...wire.messages import (
+    Log,
+    Missed,
+    Opened,
+    Parameter,
+    RunState,
+    State,
+    Steering,
+    Welcome,
+)
+from ...wire.steering import LOGGER
 from ..absence import Absence
+from ..controls import COMMANDS, Controls
 from ..inbox import Inbox
 from ..silence import Silence, explain
+from ..steering import Wheel
 from ..strip import StripState
 
 __all__ = ["LOGS", "Watched"]
@@ -68,8 +81,12 @@ class Watched:
         self.revision = 0
         self.over = False
         self._silence = Silence(client, clock)
+        # A pause that this view keeps; what it offers and tells is `state.controls`.
+        self._wheel = Wheel(client.steer if client.control else None)
+        self.state.controls = Controls(self._send if client.control else None)
         self._introduced = False
         self._closed = False
+        self._why = ""  # the newest command could not be given
 
     def take(self) -> None:
         """Take what has arrived."""
@@ -99,6 +116,13 @@ class Watched:
         if state.silent and inbox.welcome is not None:
             state.silence = explain(inbox.welcome, far=self.client.is_far)
         state.hear(inbox.take_news(), now, time.time())
+        for message in inbox.take_steering():
+            self._wheel.hear(message, now)
+            if isinstance(message, (Steering, Parameter)):
+                state.controls.hear(message, now, time.time())
+        state.controls.ended = state.state != RunState.RUNNING.value
+        state.controls.tick(now)
+        self._wheel.tick(now)
         if ended and not self.over:
             self.over = True
             self._finish(now)
@@ -113,6 +137,41 @@ class Watched:
         self.logs.append(Log(time.time(), 0, "", text))
         self.logged += 1
 
+    # -- steering --------------------------------------------------------------
+
+    @property
+    def keeps_paused(self) -> bool:
+        """Whether the run stands still because this view asked for it."""
+        return self._wheel.keeps
+
+    def act(self, action: str, *, hold: bool = False) -> str:
+        """Do what a key stands for; say why that cannot be.
+
+        Parameters
+        ----------
+        action : str
+            As `async_plot.views.controls.Controls.act` takes it.
+        hold : bool
+            Of a pause: whether it lasts although this view ends.
+        """
+        controls, now = self.state.controls, self.clock()
+        self._why = ""
+        word = action.partition(" ")[0]
+        if not controls.may:
+            return self._wheel.refusal(word) or "nothing can be steered"
+        if word in COMMANDS and (why := controls.why_not(word)):
+            return why
+        controls.act(action, 0.0, now, hold=hold)
+        return self._why
+
+    def change(self, name: str, value: float | int | bool | str) -> None:
+        """Set a parameter."""
+        self._send("set", name, json.dumps(value), False)
+
+    def let_go(self) -> bool:
+        """End the pause that this view keeps; say if there was one."""
+        return self._wheel.keeps and not self._wheel.resume()
+
     def close(self, reason: str) -> None:
         """Leave the run."""
         if not self._closed:
@@ -121,14 +180,40 @@ class Watched:
 
     # -- private ---------------------------------------------------------------
 
+    def _send(self, action: str, name: str, value: str, hold: bool) -> None:
+        """Give a command to the run; what cannot be is told."""
+        wheel, now = self._wheel, self.clock()
+        if action == "pause":
+            why = wheel.pause(now, hold=hold)
+        elif action == "set":
+            why = wheel.change(name, json.loads(value))
+        elif action == "undo":
+            why = wheel.undo(name)
+        else:
+            commands = {
+                "resume": wheel.resume,
+                "step": wheel.step,
+                "stop": wheel.stop,
+                "interrupt": wheel.interrupt,
+            }
+            why = commands[action]()
+        if why:
+            self._why = why
+            self.state.controls.tell(why, now, refused=name)
+
     def _take_log(self, record: Log, now: float) -> None:
         self.logs.append(record)
         self.logged += 1
         state = self.state
         state.log, state.log_level, state.log_at = record.text, record.level, now
+        if record.name == LOGGER:
+            self._wheel.hear(record, now)
+            state.controls.tell(record.text, now)
 
     def _take_event(self, message: Any, now: float) -> None:
         state = self.state
+        if isinstance(message, (State, Welcome)):
+            self._wheel.hear(message, now)
         if isinstance(message, Missed):
             state.missed += message.count
             self.tell(f"{message.count} lines were too many for this view", 30)

@@ -185,13 +185,13 @@ def test_keys_step_through_figures_zoom_and_change_paper() -> None:
             assert easel.asked[-1]["form"] == "kitty"
             easel.answer(b"png")
             await shows(app, pilot, "1 of 3")
-            await pilot.press("n")
+            await pilot.press("f")
             await until(pilot, lambda: easel.asked[-1]["picture"] == 1)
             easel.answer(b"png")
             await shows(app, pilot, "2 of 3")
-            await pilot.press("N")
+            await pilot.press("F")
             await until(pilot, lambda: easel.asked[-1]["picture"] == 0)
-            await pilot.press("i")
+            await pilot.press("x")
             await until(pilot, lambda: easel.asked[-1]["form"] == "quarters")
             rows = easel.asked[-1]["rows"]
             await pilot.press("z")
@@ -289,7 +289,7 @@ def test_trouble_is_told_in_a_line() -> None:
             await shows(app, pilot, "frame 42 is being drawn, 60 s")
             easel.ended = "what draws it ended with signal 11"
             await shows(app, pilot, "ended with signal 11; r starts it again")
-            await pilot.press("r")
+            await pilot.press("a")
             await until(pilot, lambda: len(Painted.made) == 2)
             await shows(app, pilot, lambda text: "signal 11" not in text)
 
@@ -331,7 +331,7 @@ def test_a_slow_line_gets_characters(monkeypatch: pytest.MonkeyPatch) -> None:
                 await until(pilot, lambda n=asked: len(easel.asked) > n)
             await until(pilot, lambda: easel.asked[-1]["form"] == "quarters")
             await shows(app, pilot, "the line is slow: characters")
-            await pilot.press("i")
+            await pilot.press("x")
             await until(pilot, lambda: easel.asked[-1]["form"] == "kitty")
             await shows(app, pilot, lambda text: "slow" not in text)
 

@@ -1,0 +1,262 @@
+"""Steering from the terminal: the row of a run's page, the page of its parameters.
+
+What may be done, and what must be asked for once more, is known by
+`async_plot.views.controls`; the pause that this view keeps, by
+`async_plot.views.steering`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
+
+from ...wire.messages import Parameter
+from .. import controltexts
+from ..controls import Controls, written
+from ..steering import read
+from ..wording import one_line
+from . import ink
+from .ink import Piece
+from .lines import Item, Lines
+from .oneline import Keys, OneLine, key_pieces
+from .watched import Watched
+
+if TYPE_CHECKING:
+    from .app import Top
+
+__all__ = ["AGAIN", "KEYS", "ParametersPage", "pieces", "wanted"]
+
+# Keys of a run's page, and what each stands for.
+KEYS = {"p": "pause", "n": "step", "r": "resume", "s": "stop", "i": "interrupt"}
+
+AGAIN = {
+    "stop": "press s once more to stop the run",
+    "interrupt": "press i once more to interrupt the run, as Ctrl-C does",
+}
+
+
+def wanted(controls: Controls) -> bool:
+    """Whether there is anything to steer, or to be told of it."""
+    told = controls.steering
+    if told is None or controls.ended:
+        return False
+    return bool(told.checkpoints or controls.parameters or controls.is_held)
+
+
+def pieces(controls: Controls, now: float) -> list[Piece | Segment]:
+    """Tell what can be done now, and how the parameters stand."""
+    armed = controls.armed(now)
+    if armed:
+        return [(f" {AGAIN[armed]} ", "warning")]
+    found: list[Piece | Segment] = []
+    if controls.may:
+        keys = [
+            (key, action)
+            for key, action in KEYS.items()
+            if not controls.why_not(action)
+            and not (action == "resume" and not controls.is_held)
+            and not (action == "pause" and controls.is_paused)
+        ]
+        if controls.parameters:
+            keys.append(("e", "parameters"))
+        found += key_pieces(keys)
+    for text, kind in controltexts.words(controls):
+        found.append((f"  {text}", kind))
+    return found
+
+
+# -- parameters --------------------------------------------------------------------
+
+
+class ParametersPage(Screen[None]):
+    """The parameters of a run, to be changed.
+
+    Parameters
+    ----------
+    watched : Watched
+        The run.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,backspace", "app.back", "Back"),
+        Binding("question_mark", "app.help", "Help"),
+        Binding("u", "undo", "Undo"),
+        Binding("plus,right,equals_sign", "by('more')", "More"),
+        Binding("minus,left", "by('less')", "Less"),
+    ]
+    app: Top
+
+    def __init__(self, watched: Watched) -> None:
+        super().__init__()
+        self.watched = watched
+        self._title = OneLine(id="title")
+        self._lines = Lines(id="parameters")
+        self._hint = OneLine(id="hint")
+        self._keys = Keys(id="keys")
+
+    def compose(self) -> ComposeResult:
+        """A title, the parameters, what may be said of one, the keys."""
+        yield self._title
+        yield self._lines
+        yield self._hint
+        yield self._keys
+
+    def on_mount(self) -> None:
+        """Tell the keys."""
+        self._lines.focus()
+        keys = [("enter", "change"), ("-", "less"), ("+", "more"), ("u", "undo")]
+        self._keys.tell([*keys, ("esc", "back"), ("?", "help")])
+        self.tick(self.app.clock())
+
+    def tick(self, now: float) -> None:
+        """Bring it up to date."""
+        controls = self.watched.state.controls
+        name = one_line(self.watched.state.name)
+        self._title.show([(f"Parameters of {name}", "name")])
+        known = sorted(controls.parameters.values(), key=lambda each: each.order)
+        self._lines.show([self._item(each, now) for each in known])
+        chosen = self._chosen()
+        if chosen is None:
+            self._hint.show([("It has no parameters.", "faint")])
+        elif refused := controls.refusals.get(chosen.name, ""):
+            self._hint.show([(one_line(refused), "alarm")])
+        else:
+            self._hint.show([(controltexts.describe(chosen), "faint")])
+
+    def _item(self, parameter: Parameter, now: float) -> Item:
+        controls = self.watched.state.controls
+        newest = controls.wanted(parameter, now)
+        value = controltexts.quantity(parameter, parameter.value)
+        coming = controltexts.quantity(parameter, newest) if newest else ""
+        changed = parameter.value != parameter.default
+
+        def draw(width: int) -> Sequence[Piece]:
+            first = max(8, min(24, width // 4))
+            name = ink.cut(one_line(parameter.name), first - 1)
+            found: list[Piece] = [(name, "name")]
+            found.append((" " * (first - ink.measure(name)), "ink"))
+            text = f"{value} → {coming}" if coming else value
+            found.append((f"{text:<24}", "warning" if coming else "ink"))
+            bounds = controltexts.bounds(parameter)
+            if parameter.kind == "choice":
+                bounds = " | ".join(written(parameter, c) for c in parameter.choices)
+                bounds = bounds[:100]
+            found.append((f"  {bounds:<16}", "faint"))
+            if changed:
+                default = controltexts.quantity(parameter, parameter.default)
+                found.append((f"  default {default}", "faint"))
+            if parameter.undo:
+                found.append((f"  {parameter.undo} to undo", "faint"))
+            return found
+
+        return Item(parameter.name, draw, "change")
+
+    def _chosen(self) -> Parameter | None:
+        item = self._lines.selected
+        return self.watched.state.controls.parameters.get(item.key) if item else None
+
+    def on_lines_chosen(self, event: Lines.Chosen) -> None:
+        """Change the chosen one."""
+        chosen = self._chosen()
+        if chosen is None:
+            return
+        if chosen.kind in ("bool", "choice"):
+            self.action_by("more")
+        elif not self.watched.state.controls.may:
+            self.app.notify("this view may only look")
+        else:
+            self.app.push_screen(EditPage(self.watched, chosen.name))
+
+    def action_undo(self) -> None:
+        """Take the newest change back."""
+        chosen = self._chosen()
+        if chosen is not None:
+            self.watched.act(f"undo {chosen.order}")
+
+    def action_by(self, way: str) -> None:
+        """Go to the value beside it."""
+        chosen = self._chosen()
+        if chosen is None:
+            return
+        action = f"{way} {chosen.order}"
+        if chosen.kind == "bool":
+            action = f"flip {chosen.order}"
+        elif chosen.kind == "choice":
+            if not self.watched.state.controls.may:
+                return
+            controls = self.watched.state.controls
+            newest = controls.wanted(chosen, self.app.clock()) or chosen.value
+            index = chosen.choices.index(newest) if newest in chosen.choices else -1
+            index += 1 if way == "more" else -1
+            text = chosen.choices[index % len(chosen.choices)]
+            self.watched.change(chosen.name, json.loads(text))
+            return
+        elif chosen.kind == "string":
+            return
+        self.watched.act(action)
+
+
+class EditPage(ModalScreen[None]):
+    """A value that is typed.
+
+    Parameters
+    ----------
+    watched : Watched
+        The run.
+    name : str
+        The parameter.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.back", "Back")]
+    DEFAULT_CSS = """
+    EditPage { align: center bottom; background: transparent; }
+    EditPage Input { height: 3; border: solid ansi_cyan; background: ansi_default; }
+    EditPage OneLine { background: ansi_default; }
+    """
+    app: Top
+
+    def __init__(self, watched: Watched, name: str) -> None:
+        super().__init__()
+        self.watched = watched
+        self._parameter = name
+        self._hint = OneLine(id="hint")
+
+    def compose(self) -> ComposeResult:
+        """What is asked for, and where to type it."""
+        from textual.widgets import Input
+
+        controls = self.watched.state.controls
+        parameter = controls.parameters[self._parameter]
+        newest = controls.wanted(parameter, self.app.clock()) or parameter.value
+        self._hint.show([(f" {controltexts.describe(parameter)}", "ink")])
+        yield self._hint
+        yield Input(written(parameter, newest, exactly=True), select_on_focus=True)
+
+    def tick(self, now: float) -> None:
+        """It stays as it is while somebody types."""
+
+    def on_input_submitted(self, event: Any) -> None:
+        """Take what was typed, if it can be a value."""
+        controls = self.watched.state.controls
+        parameter = controls.parameters.get(self._parameter)
+        if parameter is not None:
+            try:
+                value = read(parameter, event.value)
+            except ValueError as error:
+                text = f" {one_line(self._parameter)} {one_line(str(error))}"
+                self._hint.show([(text, "alarm")])
+                return
+            self.watched.change(self._parameter, value)
+        self.dismiss()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click beside it leaves it."""
+        if event.widget is self:
+            self.dismiss()

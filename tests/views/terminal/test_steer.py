@@ -1,0 +1,160 @@
+"""Steering by keys: what they ask of a calculation, and what is told of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from async_plot.client import Client
+from async_plot.errors import StopRequested
+from async_plot.server import Server
+from async_plot.views.terminal.app import Top
+
+from ...helpers import AMPLE, eventually
+from .support import opened, run, shows
+
+
+class Calculation:
+    """Goes through checkpoints in a thread until it is stopped."""
+
+    def __init__(self) -> None:
+        self.server = Server(view=None, name="solver").start()
+        self.dt = self.server.parameter("dt", 0.1, min=0, max=1, unit="s")
+        self.scheme = self.server.parameter("scheme", "up", choices=["up", "down"])
+        self.steps = 0
+        self.stopped = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with self.server:
+                while not self._over.wait(0.01):
+                    self.server.checkpoint()
+                    self.steps += 1
+                return
+        except StopRequested:
+            pass
+        finally:
+            self.stopped = True
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join(AMPLE)
+        assert not self._thread.is_alive()
+
+
+@contextmanager
+def calculation() -> Iterator[Calculation]:
+    made = Calculation()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def top(made: Calculation, *, control: bool = True) -> Top:
+    return Top(client=Client(made.server, control=control, view="top"))
+
+
+def test_pause_step_and_resume_by_keys() -> None:
+    """A paused run says so; a step is one checkpoint."""
+
+    async def test() -> None:
+        app = top(made)
+        async with opened(app) as pilot:
+            await shows(app, pilot, " p  pause", "dt 0.1 s")
+            await pilot.press("p")
+            await shows(app, pilot, "‖ paused", " r  resume", " n  step")
+            before = made.steps
+            await pilot.press("n")
+            while made.steps == before:
+                await pilot.pause(0.01)
+            await shows(app, pilot, "‖ paused")
+            assert made.steps == before + 1
+            await pilot.press("space")
+            await shows(app, pilot, "▶ running", " p  pause")
+
+    with calculation() as made:
+        run(test())
+
+
+def test_what_ends_a_run_is_asked_for_once_more() -> None:
+    """One key is not enough; two of them stop it."""
+
+    async def test() -> None:
+        app = top(made)
+        async with opened(app) as pilot:
+            await shows(app, pilot, " s  stop")
+            await pilot.press("s")
+            await shows(app, pilot, "press s once more")
+            await pilot.pause(0.5)  # sooner, it would be a slip
+            assert not made.stopped
+            await pilot.press("s")
+            await shows(app, pilot, "■ stopped")
+
+    with calculation() as made:
+        run(test())
+        eventually(lambda: made.stopped)
+
+
+def test_a_parameter_is_changed_typed_and_taken_back() -> None:
+    """By the value beside it, by typing, by undoing; what is wrong is said."""
+
+    async def test() -> None:
+        app = top(made)
+        async with opened(app) as pilot:
+            await shows(app, pilot, " e  parameters")
+            await pilot.press("e")
+            await shows(app, pilot, "Parameters of solver", "0.1 s", "0 to 1")
+            await pilot.press("+")
+            await shows(app, pilot, "0.11 s", "1 to undo")
+            await pilot.press("enter")
+            await shows(app, pilot, "default 0.1")
+            await pilot.press(*"7")
+            await pilot.press("enter")
+            await shows(app, pilot, lambda text: "1" in text and "dt " in text)
+            await pilot.press("escape")
+            await pilot.press("u")
+            await shows(app, pilot, lambda text: "to undo" not in text)
+            await pilot.press("down", "enter")
+            await shows(app, pilot, "down", "up | down")
+
+    with calculation() as made:
+        run(test())
+        eventually(lambda: made.scheme.value == "down")
+        assert made.dt.value == 0.1
+
+
+def test_who_may_only_look_is_offered_nothing() -> None:
+    """And is told so if a key is pressed."""
+
+    async def test() -> None:
+        app = top(made, control=False)
+        async with opened(app) as pilot:
+            await shows(app, pilot, "▶ running", "dt 0.1 s")
+            await pilot.press("p")
+            await shows(app, pilot, "pause: this view may only look")
+
+    with calculation() as made:
+        run(test())
+
+
+def test_leaving_ends_the_pause_that_the_view_keeps() -> None:
+    """And says which run goes on."""
+
+    async def test() -> None:
+        app = top(made)
+        async with opened(app) as pilot:
+            await shows(app, pilot, " p  pause")
+            await pilot.press("p")
+            await shows(app, pilot, "‖ paused")
+            await pilot.press("q")
+        assert app.runs.resumed == ["solver"]
+
+    with calculation() as made:
+        run(test())
+        before = made.steps
+        eventually(lambda: made.steps > before + 3)
