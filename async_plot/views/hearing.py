@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from ..replay import Jumped
-from ..wire.messages import Message, Missed, RunState, State, Welcome
+from ..wire.messages import Log, Message, Missed, RunState, State, Welcome
 from ..wire.steering import LOGGER
 from .absence import Absence
 from .inbox import Inbox
@@ -17,7 +17,7 @@ from .strip import StripState
 __all__ = ["connected_again", "hear", "take"]
 
 
-def take(state: StripState, inbox: Inbox, now: float, wall: float) -> None:
+def take(state: StripState, inbox: Inbox, now: float, wall: float) -> list[Log]:
     """Take what may be superseded, logs, and what jobs have said.
 
     Parameters
@@ -27,10 +27,17 @@ def take(state: StripState, inbox: Inbox, now: float, wall: float) -> None:
         Its frames, events and stalls stay there.
     now, wall : float
         Seconds on the view's clock, and since the epoch.
+
+    Returns
+    -------
+    list of Log
+        The records, for a view that shows more of them than text.
     """
     controls = state.controls
+    records = []
     while inbox.logs:
         record = inbox.logs.popleft()
+        records.append(record)
         at = time.strftime("%H:%M:%S", time.localtime(record.time))
         state.logs.append(f"{at}  {record.text}")
         steers = record.name == LOGGER
@@ -46,6 +53,7 @@ def take(state: StripState, inbox: Inbox, now: float, wall: float) -> None:
     for message in inbox.take_steering():
         controls.hear(message, now, wall)
     state.hear(inbox.take_news(), now, wall)
+    return records
 
 
 def hear(state: StripState, event: Message | Absence | Jumped, now: float) -> None:

@@ -127,11 +127,6 @@ class Wheel:
         return self.state in _PAUSED and not self._ended
 
     @property
-    def keeps(self) -> bool:
-        """Whether it waits because of this view, and only as long as that is there."""
-        return self._ours and not self._ended
-
-    @property
     def parameters(self) -> list[Parameter]:
         """All of the run's, in their order."""
         return sorted(self._parameters.values(), key=lambda each: each.order)

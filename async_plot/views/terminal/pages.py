@@ -260,10 +260,15 @@ class RunPage(Screen[None]):
 
     def action_steer(self, action: str, hold: bool = False) -> None:
         """Give the run a command; say why that cannot be."""
-        why = self.watched.act(action, hold=hold)
+        controls, now = self.watched.state.controls, self.app.clock()
+        why = controls.why_not(action)
+        if not why:
+            controls.act(action, 0.0, now, hold=hold)
+            told, failed = controls.line(now)
+            why = told if failed else ""
         if why:
             self.watched.tell(f"{action}: {why}", 30)
-        self.tick(self.app.clock())
+        self.tick(now)
 
     def action_hold(self) -> None:
         """Pause the run until somebody resumes it."""
@@ -276,5 +281,5 @@ class RunPage(Screen[None]):
 
     def action_parameters(self) -> None:
         """Show the parameters."""
-        if self.watched.state.controls.parameters:
+        if self.watched.state.controls.wheel.parameters:
             self.app.push_screen(steer.ParametersPage(self.watched))

@@ -316,7 +316,7 @@ class Plot(Widget):
             pieces.append((f"  {self._coarse}characters", "warning"))
         if self._failed or (easel is not None and easel.ended):
             why = self._failed or (easel.ended if easel is not None else "")
-            trouble.append((f" ▲ {one_line(why)}; r starts it again", "alarm"))
+            trouble.append((f" ▲ {one_line(why)}; a starts it again", "alarm"))
         elif told is not None and told.failure:
             trouble.append((f" ▲ {one_line(told.failure)}", "alarm"))
         elif told is not None and told.note:

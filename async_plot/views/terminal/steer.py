@@ -7,7 +7,6 @@ What may be done, and what must be asked for once more, is known by
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +19,6 @@ from textual.screen import ModalScreen, Screen
 from ...wire.messages import Parameter
 from .. import controltexts
 from ..controls import Controls, written
-from ..steering import read
 from ..wording import one_line
 from . import ink
 from .ink import Piece
@@ -44,10 +42,10 @@ AGAIN = {
 
 def wanted(controls: Controls) -> bool:
     """Whether there is anything to steer, or to be told of it."""
-    told = controls.steering
-    if told is None or controls.ended:
+    wheel = controls.wheel
+    if not wheel.state or controls.ended:
         return False
-    return bool(told.checkpoints or controls.parameters or controls.is_held)
+    return bool(wheel.checkpoints or wheel.parameters or controls.is_held)
 
 
 def pieces(controls: Controls, now: float) -> list[Piece | Segment]:
@@ -62,11 +60,15 @@ def pieces(controls: Controls, now: float) -> list[Piece | Segment]:
             for key, action in KEYS.items()
             if not controls.why_not(action)
             and not (action == "resume" and not controls.is_held)
-            and not (action == "pause" and controls.is_paused)
+            and not (action == "pause" and controls.wheel.paused)
         ]
-        if controls.parameters:
+        if controls.wheel.parameters:
             keys.append(("e", "parameters"))
         found += key_pieces(keys)
+    line, failed = controls.line(now)
+    if line:
+        found.append((f"  {one_line(line)}", "alarm" if failed else "warning"))
+        return found
     for text, kind in controltexts.words(controls):
         found.append((f"  {text}", kind))
     return found
@@ -120,7 +122,7 @@ class ParametersPage(Screen[None]):
         controls = self.watched.state.controls
         name = one_line(self.watched.state.name)
         self._title.show([(f"Parameters of {name}", "name")])
-        known = sorted(controls.parameters.values(), key=lambda each: each.order)
+        known = controls.wheel.parameters
         self._lines.show([self._item(each, now) for each in known])
         chosen = self._chosen()
         if chosen is None:
@@ -146,7 +148,7 @@ class ParametersPage(Screen[None]):
             found.append((f"{text:<24}", "warning" if coming else "ink"))
             bounds = controltexts.bounds(parameter)
             if parameter.kind == "choice":
-                bounds = " | ".join(written(parameter, c) for c in parameter.choices)
+                bounds = " | ".join(written(c) for c in parameter.choices)
                 bounds = bounds[:100]
             found.append((f"  {bounds:<16}", "faint"))
             if changed:
@@ -160,7 +162,7 @@ class ParametersPage(Screen[None]):
 
     def _chosen(self) -> Parameter | None:
         item = self._lines.selected
-        return self.watched.state.controls.parameters.get(item.key) if item else None
+        return self.watched.state.controls.wheel.parameter(item.key) if item else None
 
     def on_lines_chosen(self, event: Lines.Chosen) -> None:
         """Change the chosen one."""
@@ -178,7 +180,7 @@ class ParametersPage(Screen[None]):
         """Take the newest change back."""
         chosen = self._chosen()
         if chosen is not None:
-            self.watched.act(f"undo {chosen.order}")
+            self._act(f"undo {chosen.order}")
 
     def action_by(self, way: str) -> None:
         """Go to the value beside it."""
@@ -189,18 +191,17 @@ class ParametersPage(Screen[None]):
         if chosen.kind == "bool":
             action = f"flip {chosen.order}"
         elif chosen.kind == "choice":
-            if not self.watched.state.controls.may:
-                return
             controls = self.watched.state.controls
             newest = controls.wanted(chosen, self.app.clock()) or chosen.value
             index = chosen.choices.index(newest) if newest in chosen.choices else -1
             index += 1 if way == "more" else -1
-            text = chosen.choices[index % len(chosen.choices)]
-            self.watched.change(chosen.name, json.loads(text))
-            return
+            action = f"choose {chosen.order} {index % max(1, len(chosen.choices))}"
         elif chosen.kind == "string":
             return
-        self.watched.act(action)
+        self._act(action)
+
+    def _act(self, action: str) -> None:
+        self.watched.state.controls.act(action, 0.0, self.app.clock())
 
 
 class EditPage(ModalScreen[None]):
@@ -233,11 +234,14 @@ class EditPage(ModalScreen[None]):
         from textual.widgets import Input
 
         controls = self.watched.state.controls
-        parameter = controls.parameters[self._parameter]
-        newest = controls.wanted(parameter, self.app.clock()) or parameter.value
-        self._hint.show([(f" {controltexts.describe(parameter)}", "ink")])
+        parameter = controls.wheel.parameter(self._parameter)
+        text = ""
+        if parameter is not None:
+            newest = controls.wanted(parameter, self.app.clock()) or parameter.value
+            text = written(newest, exactly=True)
+            self._hint.show([(f" {controltexts.describe(parameter)}", "ink")])
         yield self._hint
-        yield Input(written(parameter, newest, exactly=True), select_on_focus=True)
+        yield Input(text, select_on_focus=True)
 
     def tick(self, now: float) -> None:
         """It stays as it is while somebody types."""
@@ -245,16 +249,12 @@ class EditPage(ModalScreen[None]):
     def on_input_submitted(self, event: Any) -> None:
         """Take what was typed, if it can be a value."""
         controls = self.watched.state.controls
-        parameter = controls.parameters.get(self._parameter)
-        if parameter is not None:
-            try:
-                value = read(parameter, event.value)
-            except ValueError as error:
-                text = f" {one_line(self._parameter)} {one_line(str(error))}"
-                self._hint.show([(text, "alarm")])
-                return
-            self.watched.change(self._parameter, value)
-        self.dismiss()
+        controls.type(self._parameter, event.value, self.app.clock())
+        if why := controls.refusals.get(self._parameter, ""):
+            text = f" {one_line(self._parameter)} {one_line(why)}"
+            self._hint.show([(text, "alarm")])
+        else:
+            self.dismiss()
 
     def on_click(self, event: events.Click) -> None:
         """A click beside it leaves it."""
