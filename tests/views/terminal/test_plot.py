@@ -288,7 +288,7 @@ def test_trouble_is_told_in_a_line() -> None:
             easel.waiting, easel.number = time.monotonic() - 60, 42
             await shows(app, pilot, "frame 42 is being drawn, 60 s")
             easel.ended = "what draws it ended with signal 11"
-            await shows(app, pilot, "ended with signal 11; r starts it again")
+            await shows(app, pilot, "ended with signal 11; a starts it again")
             await pilot.press("a")
             await until(pilot, lambda: len(Painted.made) == 2)
             await shows(app, pilot, lambda text: "signal 11" not in text)
