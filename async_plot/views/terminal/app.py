@@ -136,11 +136,11 @@ class Top(App[int]):
         page = next((p for p in self.screen_stack if isinstance(p, RunPage)), None)
         kept = page.watched.client.run.run if page is not None else ""
         self.runs.take(kept)
-        now = self.clock()
-        for screen in self.screen_stack:
+        # Not those behind it: of each change there, textual draws all of this one.
+        for screen in self.screen_stack[-1:]:
             tick = getattr(screen, "tick", None)
             if tick is not None and screen.is_mounted:
-                tick(now)
+                tick(self.clock())
         # However much there is to draw, most of a core is left to others.
         took = time.perf_counter() - begun
         self.set_timer(max(EVERY - took, took / SHARE, 0.01), self._tick)

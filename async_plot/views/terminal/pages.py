@@ -165,6 +165,19 @@ class RunPage(Screen[None]):
             tick(now)
         self._arrange()
 
+    def on_screen_suspend(self) -> None:
+        """Another page lies over this one."""
+        self._tell_plot(covered=True)
+
+    def on_screen_resume(self) -> None:
+        """It is in front again."""
+        self._tell_plot(covered=False)
+
+    def _tell_plot(self, *, covered: bool) -> None:
+        cover = getattr(self._plot, "cover", None)
+        if cover is not None:
+            cover(covered)
+
     def on_resize(self) -> None:
         """What has no room is left out."""
         self._arrange()
@@ -187,7 +200,12 @@ class RunPage(Screen[None]):
             self._plot.display = wanted and self._wanted != "alone"
             self._log.set_class(alone and not self._plot.display, "alone")
         if self.focused is None or not self.focused.display:
-            (self._bars if self._bars.display else self._log).focus()
+            # Never one that is hidden: that would be asked, and all drawn, each time.
+            panes = (self._bars, self._log, self._plot)
+            for pane in panes:
+                if pane is not None and pane.display and pane.can_focus:
+                    pane.focus()
+                    break
         if self._keys.display:
             self._tell_keys()
 

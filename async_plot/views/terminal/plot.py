@@ -51,7 +51,7 @@ _CONTROL = [(ControlType.CURSOR_FORWARD, 0)]
 _WHERE = "\x1b[6n"  # asks where the cursor is: the terminal has come so far
 
 
-class Plot(Widget):
+class Plot(Widget, can_focus=True):
     """Draws a run's figures, in as many cells as there are.
 
     Parameters
@@ -140,15 +140,18 @@ class Plot(Widget):
             and bool(self.watched.updates or inbox.frames or inbox.histories)
         )
 
+    def cover(self, covered: bool) -> None:
+        """Note that another page lies over this one, or does no more."""
+        self._covered = covered
+        self._erase()
+        self.refresh()
+        if covered and self._easel is not None:
+            self._ask(self._easel, time.monotonic())
+
     def tick(self, now: float) -> None:
         """Take what was drawn, hand on what arrived, ask for the next."""
         if not self.is_mounted:
             return
-        covered = self.app.screen is not self.screen
-        if covered != self._covered:
-            self._covered = covered
-            self._erase()
-            self.refresh()
         if self._easel is None and not self._failed and self.wanted:
             self._start()
         easel = self._easel
@@ -253,7 +256,10 @@ class Plot(Widget):
     def _room(self) -> tuple[int, int]:
         """Cells for the picture: a line is for words, and one for trouble."""
         width, height = self.size
-        return width, max(0, height - 1 - bool(self._trouble))
+        height -= 1 + bool(self._trouble)
+        if self._form == "sixel" and self.region.bottom >= self.app.size.height:
+            height -= 0 if self._trouble else 1  # in the last row it would scroll
+        return width, max(0, height)
 
     def _take(self, drawn: Drawn, now: float) -> None:
         self._told = drawn
@@ -262,8 +268,8 @@ class Plot(Widget):
             return
         self._asked_for = (drawn.picture, *self._asked_for[1:])
         self._waits = False
-        width, height = self._room()
-        if drawn.columns > width or drawn.rows > height:
+        width, _height = self._room()
+        if drawn.columns > width or drawn.rows >= self.size.height:
             return
         begun = time.perf_counter()
         data = drawn.buffers[0]

@@ -273,6 +273,20 @@ def test_sixels_are_no_larger_than_the_terminal_takes() -> None:
     run(test())
 
 
+def test_sixels_stay_out_of_the_last_row() -> None:
+    """There, a terminal scrolls when they end."""
+
+    async def test() -> None:
+        async with shown(Graphics("sixel")) as (_, pilot, plot, easel):
+            rows = easel.asked[-1]["rows"]
+            assert rows == plot.size.height - 1
+            await pilot.press("z")
+            await until(pilot, lambda: easel.asked[-1]["rows"] > rows)
+            assert easel.asked[-1]["rows"] == 22  # of 24, without that of the title
+
+    run(test())
+
+
 def test_trouble_is_told_in_a_line() -> None:
     """What a plotter does wrong, with its traceback behind a key; a note; an end."""
 
