@@ -67,7 +67,8 @@ def _draw_buttons(pen: Pen, controls: Controls, y: float, now: float) -> None:
     if controls.wheel.parameters:
         right = _fold(pen, controls, x, right, y) - _GAP
     armed = controls.armed(now)
-    text, failed = controls.line(now)
+    # Without buttons it stands among the log records alone.
+    text, failed = controls.line(now) if controls.may else ("", False)
     kind = "alarm" if failed else "ink"
     if armed:
         text, kind = AGAIN[armed], "alarm"

@@ -35,6 +35,9 @@ KEYS = {
 
 ONCE_MORE = 3.0  # seconds in which what ends a run must be asked for again
 SLIP = 0.4  # seconds in which a second click is a slip of the first one
+# The same of keys, from the last time: one that is held down repeats itself after up to
+# 0.7 s, and from then on many times a second.
+HELD = 0.9
 EVERY = 0.1  # seconds between two commands of a slider that is dragged
 ASKED = 3.0  # seconds after which what was asked for, and never answered, is forgotten
 PATIENCE = 120.0  # seconds that a view may be busy with other things while it pauses
@@ -107,7 +110,7 @@ class Controls:
         self.alive_at = -math.inf
         self._changes = 0
         self._armed = ""
-        self._armed_at = -math.inf
+        self._armed_at = self._keyed_at = -math.inf
         self._asked: dict[str, tuple[str, float]] = {}
         self._drag: _Drag | None = None
         self._why = ""  # something cannot be
@@ -199,7 +202,13 @@ class Controls:
     # -- what is done ----------------------------------------------------------
 
     def act(
-        self, action: str, share: float, now: float, *, hold: bool = False
+        self,
+        action: str,
+        share: float,
+        now: float,
+        *,
+        hold: bool = False,
+        key: bool = False,
     ) -> Edit | None:
         """Do what a click or a key stands for.
 
@@ -214,6 +223,8 @@ class Controls:
             Seconds.
         hold : bool, default: False
             Whether a pause lasts although this view is closed.
+        key : bool, default: False
+            Whether it is a key.
 
         Returns
         -------
@@ -227,7 +238,7 @@ class Controls:
         elif not self.may:
             pass
         elif word in COMMANDS:
-            self._command(word, now, hold)
+            self._command(word, now, hold, key)
         else:
             number, _, index = rest.partition(" ")
             for parameter in self.wheel.parameters:
@@ -295,14 +306,15 @@ class Controls:
 
     # -- private ---------------------------------------------------------------
 
-    def _command(self, action: str, now: float, hold: bool) -> None:
-        if self.why_not(action):
+    def _command(self, action: str, now: float, hold: bool, key: bool) -> None:
+        if self.why_not(action) or (action == "pause" and self.wheel.paused):
             return
         if action in ENDING:
+            before, self._keyed_at = self._keyed_at, now if key else self._keyed_at
             if self.armed(now) != action:
                 self._armed, self._armed_at = action, now
                 return
-            if now - self._armed_at < SLIP:
+            if now - self._armed_at < SLIP or (key and now - before < HELD):
                 return
         self._armed = ""
         wheel = self.wheel

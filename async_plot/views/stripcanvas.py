@@ -93,10 +93,10 @@ class StripCanvas:
         if told == self._told and not resized:
             return
         self._told = told
+        begun = time.thread_time()  # a busy machine makes nothing dearer
         self._lay_out()
         self._canvas.draw()
-        self._drawn_at = time.monotonic()
-        self._cost = self._drawn_at - clock
+        self._drawn_at, self._cost = time.monotonic(), time.thread_time() - begun
         if now:
             self._toolkit.paint_now(self._canvas)
 

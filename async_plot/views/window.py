@@ -160,6 +160,7 @@ class _Window:
         self._again = False
         self._over = False
         self._whole: set[str] = set()  # plotters that have a frame from between steps
+        self._steered = 0  # revision of what the strip shows of the steering
         self._introduced = False
         self._numbered = False  # the titles say which of the run's viewers this is
         self._troubles: set[str] = set()
@@ -279,6 +280,8 @@ class _Window:
                 self._take_events()
                 self._take_frames()
                 self._take_histories()
+                if self._state.controls.revision != self._steered:
+                    self._refresh_strip()  # whoever has clicked waits for it
             finally:
                 if ended and not self._over:
                     self._over = True
@@ -495,7 +498,7 @@ class _Window:
             self._steer(playbar.KEYS[event.key])
         elif event.key in controls.KEYS:
             action, now = controls.KEYS[event.key], time.monotonic()
-            self._state.controls.act(action, 0.0, now)
+            self._state.controls.act(action, 0.0, now, key=True)
             self._refresh_strip()
 
     def _forget(self, generation: int) -> None:
@@ -545,6 +548,7 @@ class _Window:
         if self._replay is not None and self._replay.can_move:
             self._state.place = self._replay.place
             self._state.times = self._replay.times
+        self._steered = self._state.controls.revision
         if self._strip is not None:
             self._strip.refresh(self._state)
         key, word = standing(self._state, time.monotonic(), short=True)

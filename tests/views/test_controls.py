@@ -69,6 +69,21 @@ def test_what_ends_a_run_asks_once_more(action: str) -> None:
     assert len(sent) == 1
 
 
+def test_a_key_that_is_held_down_asks_and_does_not_answer() -> None:
+    """It repeats itself, after a while that differs between systems."""
+    for first in (0.25, 0.66):
+        sent: Sent = []
+        controls = heard(steering(), sent=sent)
+        controls.act("interrupt", 0.0, NOW, key=True)
+        for repeat in range(300):
+            controls.act("interrupt", 0.0, NOW + first + repeat / 25, key=True)
+        assert not sent
+        later = NOW + 60
+        controls.act("interrupt", 0.0, later, key=True)
+        controls.act("interrupt", 0.0, later + 1, key=True)
+        assert len(sent) == 1
+
+
 def test_the_answer_to_one_question_is_none_to_the_other() -> None:
     """Nor does a question outlive another command."""
     sent: Sent = []

@@ -63,7 +63,9 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = NOW
         monkeypatch.setattr(
-            stripcanvas, "time", SimpleNamespace(monotonic=lambda: self.now)
+            stripcanvas,
+            "time",
+            SimpleNamespace(monotonic=lambda: self.now, thread_time=lambda: 0.0),
         )
         self.toolkit = Toolkit()
         manager = SimpleNamespace(canvas=SimpleNamespace(figure=Figure()))
