@@ -244,7 +244,7 @@ class Easel:
     def _take(self, message: Message) -> None:
         client = self._inbox.client
         if isinstance(message, Drawn):
-            # What it says before it has taken the frame up may come after that was sent.
+            # What it said before it took the frame up may come after that was sent.
             begun = self.waiting or self._clock()
             self.waiting = begun if message.drawing else 0.0
             self._drawn.append(message)

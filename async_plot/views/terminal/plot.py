@@ -105,8 +105,9 @@ class Plot(Widget, can_focus=True):
         self._title: list[Piece] = []
         self._trouble: list[Piece] = []
         self._coarse = ""  # why it has no pixels, where the terminal has them
-        self._images = itertools.cycle(random.sample(range(1, 1 << 24), 2))
-        self._image = 0  # number of the one that kitty shows
+        # Kitty's numbers of the picture and of the one before, which goes when the new
+        # one is there. Others may draw in the same terminal.
+        self._images = random.sample(range(1, 1 << 24), 2)
 
     # -- life ------------------------------------------------------------------
 
@@ -276,6 +277,7 @@ class Plot(Widget, can_focus=True):
         if drawn.form in ("sixel", "kitty"):
             first = self._pixels is None
             self._pixels = drawn
+            self._images.reverse()
             self._cells, self._strips = None, []
             last = Region(0, drawn.rows, width, 1)
             self.refresh(*([] if first else [last]))
@@ -386,25 +388,23 @@ class Plot(Widget, can_focus=True):
         data = bytes(drawn.buffers[0])
         if drawn.form == "sixel":
             return data.decode("ascii", "replace")
-        # Two numbers in turn: the one before goes when the next one is there.
-        before, self._image = self._image, next(self._images)
-        head = f"a=T,f=100,i={self._image},q=2,C=1,c={drawn.columns},r={drawn.rows},"
+        # This may be drawn more often than it is sent: nothing is noted here.
+        image, before = self._images
+        head = f"a=T,f=100,i={image},q=2,C=1,c={drawn.columns},r={drawn.rows},"
         text = base64.b64encode(data).decode()
         parts = [text[k : k + CHUNK] for k in range(0, len(text), CHUNK)]
         sequences = [
             f"\x1b_G{head if not k else ''}m={int(k < len(parts) - 1)};{part}\x1b\\"
             for k, part in enumerate(parts)
         ]
-        if before and before != self._image:
-            sequences.append(f"\x1b_Ga=d,d=I,i={before},q=2\x1b\\")
-        return "".join(sequences)
+        return "".join([*sequences, _deletion(before)])
 
     def _erase(self) -> None:
         """Take away what kitty shows over the cells; sixels go with the cells."""
-        image, self._image = self._image, 0
         driver = self.app._driver
-        if image and driver is not None:
-            driver.write(f"\x1b_Ga=d,d=I,i={image},q=2\x1b\\")
+        pixels = self._pixels
+        if pixels is not None and pixels.form == "kitty" and driver is not None:
+            driver.write("".join(map(_deletion, self._images)))
 
 
 def maker(rate: float = RATE) -> Callable[[Watched], Plot]:
@@ -429,6 +429,10 @@ def maker(rate: float = RATE) -> Callable[[Watched], Plot]:
 
 
 # -- helpers -----------------------------------------------------------------------
+
+
+def _deletion(image: int) -> str:
+    return f"\x1b_Ga=d,d=I,i={image},q=2\x1b\\"
 
 
 def _strip(row: Cells) -> Strip:
