@@ -17,6 +17,7 @@ from async_plot.wire.messages import Frame, Log, Parameter, State, Steering
 
 from .faults.support import Messages
 from .helpers import AMPLE, eventually
+from .net.test_interrupt import sleep_until
 
 
 class Driver(Messages):
@@ -40,8 +41,18 @@ class Driver(Messages):
         """What the log says of steering."""
         return [m.text for m in self.of(Log) if m.name == "async_plot.steering"]
 
+    def line(self) -> str:
+        """The newest of them."""
+        return str(["", *self.lines()][-1])
+
+    def frame(self) -> int:
+        """Number of the newest frame, 0 before the first."""
+        return max((m.number for m in self.of(Frame)), default=0)
+
     def parameter(self, name: str) -> Parameter:
-        return next(m for m in reversed(self.of(Parameter)) if m.name == name)
+        """The newest of that name."""
+        found = eventually(lambda: [m for m in self.of(Parameter) if m.name == name])
+        return found[-1]
 
 
 @pytest.fixture
@@ -87,18 +98,18 @@ def test_a_paused_calculation_shows_where_it_stands(server: Server) -> None:
     with Loop(server) as loop, Driver(server) as driver:
         driver.steer("pause", hold=True)
         driver.wait("paused")
-        eventually(lambda: driver.of(Frame)[-1].number == loop.steps)
+        eventually(lambda: driver.frame() == loop.steps)
         for _ in range(3):
             steps = loop.steps
             driver.steer("step")
-            eventually(lambda steps=steps: driver.of(Frame)[-1].number == steps + 1)
+            eventually(lambda steps=steps: driver.frame() == steps + 1)
             driver.wait("paused")
             assert loop.steps == steps + 1
         driver.steer("resume")
         driver.wait("running")
         steps = loop.steps
         eventually(lambda: loop.steps > steps)
-    assert "test" in driver.lines()[0]
+        eventually(lambda: "test" in driver.line())
 
 
 def test_a_parameter_is_set_from_a_viewer(server: Server) -> None:
@@ -110,7 +121,7 @@ def test_a_parameter_is_set_from_a_viewer(server: Server) -> None:
         eventually(lambda: dt.value == 0.5)
         eventually(lambda: driver.parameter("dt").value == "0.5")
         driver.steer("set", "dt", 5)
-        eventually(lambda: "refused" in driver.lines()[-1])
+        eventually(lambda: "refused" in driver.line())
         driver.steer("undo", "dt")
         eventually(lambda: dt.value == 0.1)
     assert server.parameter("dt", 0.1, min=0, max=1, unit="s") is dt
@@ -139,7 +150,7 @@ def test_a_stop_leaves_the_loop_and_the_script_goes_on() -> None:
     with with_it as driver:
         driver.join()
         assert driver.of(State)[-1].state == "stopped"
-        eventually(lambda: driver.of(Frame)[-1].number == steps)
+        eventually(lambda: driver.frame() == steps)
         assert not driver.of(Frame)[-1].mid_step
     server.checkpoint()  # the run has ended: nothing is to be obeyed any more
 
@@ -190,12 +201,8 @@ def test_a_stop_is_no_exception_of_the_calculation(server: Server) -> None:
 def test_an_interrupt_reaches_the_main_thread(server: Server) -> None:
     """Which may be at no checkpoint at all."""
     with Driver(server) as driver:
-        timer = threading.Timer(0.05, driver.steer, ("interrupt",))
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            time.sleep(AMPLE)
-        timer.join()
-        eventually(lambda: driver.lines() and "interrupted" in driver.lines()[-1])
+        sleep_until(lambda: driver.steer("interrupt"))
+        eventually(lambda: "interrupted" in driver.line())
 
 
 def test_a_viewer_that_looks_cannot_steer(server: Server) -> None:
@@ -251,7 +258,7 @@ def test_a_viewer_that_is_gone_does_not_hold_the_run(
         watcher.wait("running")
         steps = loop.steps
         eventually(lambda: loop.steps > steps)
-        eventually(lambda: "not heard of" in watcher.lines()[-1])
+        eventually(lambda: "not heard of" in watcher.line())
     assert helm.LEASE == 30
 
 

@@ -12,6 +12,7 @@ import logging
 import math
 import queue
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -93,7 +94,7 @@ class _Drag:
 class _Waiting:
     """A thread that waits at its checkpoint."""
 
-    __slots__ = ("bell", "step")
+    __slots__ = ("__weakref__", "bell", "step")
 
     def __init__(self, step: int) -> None:
         self.step = step  # the number of steps that had been asked for when it came
@@ -130,7 +131,8 @@ class Helm:
         self.fresh = True
         self._lease = LEASE if lease is None else lease
         self._parameters: dict[str, Parameter] = {}
-        self._waiting: dict[_Waiting, None] = {}
+        # Not held: of one that Ctrl-C has torn out of its wait, nothing is left.
+        self._waiting: list[weakref.ref[_Waiting]] = []
         self._refusals = Allowance(10, 0.1)  # lines about them
         self._unheard = 0  # commands that no line told of
         self._checkpoints = 0
@@ -207,7 +209,7 @@ class Helm:
         """Wait until this thread may go on."""
         here = _Waiting(self._step)
         try:
-            self._waiting[here] = None
+            self._waiting.append(weakref.ref(here))
             for feed in feeds:
                 feed.show()
             self._freshen()
@@ -217,8 +219,15 @@ class Helm:
             for parameter in list(self._parameters.values()):
                 parameter.take()
         finally:
-            self._waiting.pop(here, None)
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(weakref.ref(here))
             self._freshen()
+
+    @property
+    def _here(self) -> list[_Waiting]:
+        """The threads that wait."""
+        found = [known() for known in list(self._waiting)]
+        return [each for each in found if each is not None]
 
     def _holds(self, here: _Waiting) -> bool:
         return (
@@ -262,7 +271,7 @@ class Helm:
     def forked(self) -> None:
         """Be nobody's to steer: this is a forked child."""
         self.end()
-        self._waiting = {}
+        self._waiting = []
 
     @property
     def waits(self) -> bool:
@@ -468,7 +477,7 @@ class Helm:
 
     def _ring(self) -> None:
         """Have those that wait look whether they may go on."""
-        for waiting in list(self._waiting):
+        for waiting in self._here:
             waiting.bell.put(None)
 
     def _state(self) -> str:
@@ -476,7 +485,7 @@ class Helm:
             return "stopping"
         if not self._paused:
             return "running"
-        if any(self._holds(each) for each in list(self._waiting)):
+        if any(self._holds(each) for each in self._here):
             return "paused"
         return "stepping" if self._stepping else "pausing"
 

@@ -192,7 +192,6 @@ def test_a_flood_of_commands_delays_nobody(calculation: SteeredCalculation) -> N
         hear_of(intruder, "commands came too fast")
         calculation.serves()
     calculation.goes_on()
-    assert calculation.dt.message(1).undo <= 1  # a slider that was dragged
 
 
 def test_leases_and_parameters_of_an_attacker_are_bounded(

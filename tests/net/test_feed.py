@@ -106,6 +106,21 @@ def test_memory_given_back_is_used_again(alike: bool) -> None:
     assert len({id(snapshot.arena) for snapshot, _ in out}) == len(out)
 
 
+def test_what_was_not_shown_is_shown_when_asked_for() -> None:
+    """Once, and not before the first call; what cannot be is refused."""
+    feed = Feed("", None)
+    feed.show()
+    assert not feed.has_news
+    feed.update(1)
+    feed.update(2)
+    feed.show()
+    feed.show()
+    assert [each.number for each in feed.drain()] == [1, 2]
+    feed.update(threading.Lock())
+    feed.show()
+    assert (feed.drain(), feed.refused) == ([], 1)
+
+
 def test_at_the_end_the_last_call_is_taken_if_it_was_not() -> None:
     """And nothing where it was, or where there was none."""
     assert Feed("", None).last_snapshot(clean=True) is None

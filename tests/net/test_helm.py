@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +22,9 @@ from async_plot.wire import messages
 from async_plot.wire.messages import Log, Message, Steer, Steering
 from async_plot.wire.steering import ACTIONS
 
+from ..faults.test_interrupts import interrupt_at
 from ..helpers import AMPLE, eventually
+from .test_interrupt import sleep_until
 
 
 class Steered:
@@ -181,10 +184,10 @@ def test_each_thread_waits_and_takes_each_step(steered: Steered) -> None:
     """Several that call the same checkpoint."""
     steered.ask("pause")
     with Loop(steered.helm) as one, Loop(steered.helm) as other:
-        eventually(lambda: len(steered.helm._waiting) == 2)
+        eventually(lambda: len(steered.helm._here) == 2)
         steered.ask("step")
         eventually(lambda: (one.passed, other.passed) == (1, 1))
-        eventually(lambda: len(steered.helm._waiting) == 2)
+        eventually(lambda: len(steered.helm._here) == 2)
         assert (one.passed, other.passed) == (1, 1)
         steered.ask("resume")
         assert one.goes_on()
@@ -197,11 +200,11 @@ def test_a_checkpoint_inside_of_a_handler_waits_beside_the_other(
     """A thread can wait twice, and both are let go."""
     outer = module._Waiting(0)
     steered.ask("pause")
-    steered.helm._waiting[outer] = None
+    steered.helm._waiting.append(weakref.ref(outer))
     with Loop(steered.helm):
-        eventually(lambda: len(steered.helm._waiting) == 2)
+        eventually(lambda: len(steered.helm._here) == 2)
         steered.ask("resume")
-        eventually(lambda: list(steered.helm._waiting) == [outer])
+        eventually(lambda: steered.helm._here == [outer])
     outer.bell.get_nowait()
 
 
@@ -366,7 +369,7 @@ def test_a_stop_ends_a_pause(steered: Steered) -> None:
     """Each thread that waits is told."""
     steered.ask("pause")
     with Loop(steered.helm) as one, Loop(steered.helm) as other:
-        eventually(lambda: len(steered.helm._waiting) == 2)
+        eventually(lambda: len(steered.helm._here) == 2)
         steered.ask("stop")
         one.thread.join(AMPLE)
         other.thread.join(AMPLE)
@@ -379,9 +382,7 @@ def test_a_stop_ends_a_pause(steered: Steered) -> None:
 
 def test_an_interrupt_is_what_ctrl_c_does(steered: Steered) -> None:
     """In the main thread, which may sleep."""
-    with pytest.raises(KeyboardInterrupt):
-        threading.Thread(target=steered.ask, args=("interrupt",)).start()
-        time.sleep(AMPLE)
+    sleep_until(lambda: steered.ask("interrupt"))
     eventually(lambda: steered.told == ["interrupted by anna@box, top"])
 
 
@@ -663,6 +664,37 @@ def test_before_the_beginning_nothing_is_obeyed() -> None:
     helm.begin(lambda: None, lambda record: None)
     assert dt.value == 1
     assert len(helm.tail()) == 2
+
+
+def test_an_interrupt_at_any_bytecode_leaves_nothing_behind() -> None:
+    """Ctrl-C comes through, nobody counts as waiting, and the next one is obeyed."""
+    step, hit = 0, True
+    while hit:
+        helm = Helm()
+
+        def resume(helm: Helm = helm) -> None:
+            """Stand for the background thread: let it go as soon as it waits."""
+            if helm._here:
+                helm._go_on("")
+
+        helm.begin(resume, lambda record: None)
+        dt = helm.parameter(Parameter("dt", 1))
+        asker = Asker("here", may=True)
+        helm.hear(Steer("set", "dt", "2", "x", ""), asker, 0.0)
+        helm.hear(Steer("pause", "", "", "x", ""), asker, 0.0)
+        hit = interrupt_at(step, helm.obey)
+        assert helm._here == []
+        helm.hear(Steer("pause", "", "", "x", ""), asker, 1.0)
+        helm.news()
+        assert [m.state for m in helm.tail() if isinstance(m, Steering)] == ["pausing"]
+        helm.tick(1.0)
+        assert helm.steered
+        helm.hear(Steer("stop", "", "", "x", ""), asker, 2.0)
+        with pytest.raises(StopRequested):
+            helm.obey()
+        assert dt.value == 2
+        step += 1
+    assert step > 100
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,18 @@ from async_plot.wire.messages import (
     Log,
     Message,
     Missed,
+    Parameter,
     PlotterCode,
     Scalars,
     Stalled,
     State,
     Stats,
+    Steering,
     Welcome,
 )
 
 from ..helpers import AMPLE, eventually
+from ..wire.samples import SAMPLES
 from .said import bar, failure, job, worker
 
 WELCOME = Welcome("r", "n", 1, "h", "3.11", 0.0, ["a", "b"], "/", [], 0.01, "keep")
@@ -104,6 +108,19 @@ def test_histories_are_extended_or_replaced(inbox: Inbox) -> None:
     say(inbox, Scalars("e", True, points(9)))
     assert inbox.histories["e"][1].tolist() == [9]
     assert before.tolist() == [1, 2]
+
+
+def test_of_steering_the_newest_waits(inbox: Inbox) -> None:
+    """Of each parameter too, in the order of what came last; each is taken once."""
+    steering, dt = SAMPLES[Steering], SAMPLES[Parameter]
+    changed, other = replace(dt, value="0.25"), replace(dt, name="n")
+    resumed = replace(steering, state="running")
+    say(inbox, steering, dt, other, changed, resumed)
+    taken = inbox.take_steering()
+    assert sorted(map(str, taken)) == sorted(map(str, (resumed, changed, other)))
+    assert inbox.take_steering() == []
+    say(inbox, steering, Jumped(1))
+    assert inbox.take_steering() == []
 
 
 def test_after_a_cut_it_tells_what_passed(inbox: Inbox) -> None:
