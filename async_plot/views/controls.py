@@ -15,7 +15,16 @@ from ..wire.steering import Parameter, Steering
 from .steering import Wheel, read
 from .wording import one_line, value
 
-__all__ = ["ACTIONS", "KEYS", "ONCE_MORE", "Controls", "Edit", "has_slider", "written"]
+__all__ = [
+    "ACTIONS",
+    "HELD",
+    "KEYS",
+    "ONCE_MORE",
+    "Controls",
+    "Edit",
+    "has_slider",
+    "written",
+]
 
 # The first words of `Controls.act`.
 COMMANDS = ("pause", "resume", "step", "stop", "interrupt")
@@ -208,7 +217,7 @@ class Controls:
         now: float,
         *,
         hold: bool = False,
-        key: bool = False,
+        key: bool = True,
     ) -> Edit | None:
         """Do what a click or a key stands for.
 
@@ -223,8 +232,8 @@ class Controls:
             Seconds.
         hold : bool, default: False
             Whether a pause lasts although this view is closed.
-        key : bool, default: False
-            Whether it is a key.
+        key : bool, default: True
+            Whether it may be a key, which repeats itself while it is held down.
 
         Returns
         -------

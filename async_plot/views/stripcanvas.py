@@ -197,7 +197,8 @@ class StripCanvas:
         share = region.share(event.x) if region.last > region.first else 0.0
         # Only of newer matplotlibs: the keyboard is another canvas's.
         hold = "shift" in getattr(event, "modifiers", ())
-        edit = steered.act(region.action, share, time.monotonic(), hold=hold)
+        now = time.monotonic()
+        edit = steered.act(region.action, share, now, hold=hold, key=False)
         if edit is not None:
             box = region.x0, region.x1, region.y0, region.y1
             done = partial(self._typed, edit.name)

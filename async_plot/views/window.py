@@ -498,7 +498,7 @@ class _Window:
             self._steer(playbar.KEYS[event.key])
         elif event.key in controls.KEYS:
             action, now = controls.KEYS[event.key], time.monotonic()
-            self._state.controls.act(action, 0.0, now, key=True)
+            self._state.controls.act(action, 0.0, now)
             self._refresh_strip()
 
     def _forget(self, generation: int) -> None:

@@ -74,13 +74,13 @@ def test_a_key_that_is_held_down_asks_and_does_not_answer() -> None:
     for first in (0.25, 0.66):
         sent: Sent = []
         controls = heard(steering(), sent=sent)
-        controls.act("interrupt", 0.0, NOW, key=True)
+        controls.act("interrupt", 0.0, NOW)
         for repeat in range(300):
-            controls.act("interrupt", 0.0, NOW + first + repeat / 25, key=True)
+            controls.act("interrupt", 0.0, NOW + first + repeat / 25)
         assert not sent
         later = NOW + 60
-        controls.act("interrupt", 0.0, later, key=True)
-        controls.act("interrupt", 0.0, later + 1, key=True)
+        controls.act("interrupt", 0.0, later)
+        controls.act("interrupt", 0.0, later + 1)
         assert len(sent) == 1
 
 
