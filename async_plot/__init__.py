@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .client import Client
-    from .implicit import map
+    from .implicit import fullscreen, map
     from .jobs.bars import progress, track
     from .jobs.logs import handler, log
     from .jobs.tqdm import tqdm, trange
@@ -28,6 +28,7 @@ __all__ = [
     "Server",
     "Writer",
     "__version__",
+    "fullscreen",
     "handler",
     "log",
     "map",
@@ -43,6 +44,7 @@ _HOMES = {
     "Recording": "net.recording",
     "Server": "server",
     "Writer": "jobs.writer",
+    "fullscreen": "implicit",
     "map": "implicit",
     "progress": "jobs.bars",
     "tqdm": "jobs.tqdm",

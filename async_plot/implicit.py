@@ -1,16 +1,22 @@
-"""`map` for a program that holds no `Server`: it borrows one, or makes one."""
+"""For programs without a `Server` of their own: they borrow one, or make one."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeVar
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .jobs.desk import desk
-from .jobs.lines import lines
+from .jobs.lines import lines, plain_line
 from .jobs.map import Results, begin
+from .wire.messages import Message, Progress
 
-__all__ = ["map"]
+if TYPE_CHECKING:
+    from .server import Server
+
+__all__ = ["fullscreen", "map"]
 
 R = TypeVar("R")
 
@@ -82,3 +88,84 @@ def map(
     except BaseException as error:
         end(error)
         raise
+
+
+@contextlib.contextmanager
+def fullscreen() -> Iterator[Server]:
+    """Show bars on the whole terminal, at the places that they want.
+
+    Those of this process and of processes that it starts, such as a bare
+    ``multiprocessing.Pool``. Afterwards the screen is as it was before, with what was
+    printed meanwhile and one last line for each bar.
+
+    Yields
+    ------
+    Server
+        The run that shows them: the one that goes on in this process, or a new one.
+
+    Raises
+    ------
+    ValueError
+        If there is a terminal, and the extra ``terminal`` is not installed.
+
+    Notes
+    -----
+    Without a terminal, or with ``TERM=dumb``, there are lines on stderr: one for the
+    begin and the end of each bar.
+
+    Examples
+    --------
+    >>> from async_plot import fullscreen, tqdm
+    >>> with fullscreen():
+    ...     for _ in tqdm(range(100), position=(0, 3)):
+    ...         pass
+    """
+    from .net import screen, surroundings
+    from .net.session import outcome
+    from .roster import running
+    from .server import Server
+
+    if screen.terminal() is not None and not surroundings.has_textual():
+        raise ValueError(
+            "fullscreen needs the extra 'terminal' (pip install 'async_plot[terminal]')"
+        )
+    server = running()
+    own = server is None
+    server = server or Server(view=None)
+    if own:
+        with contextlib.suppress(OSError):  # nothing can be shown, then
+            server.start()
+    session = server._session
+    if session is None or session.screen is not None:
+        yield server
+        return
+    before = {each.bar for each in session.tail() if isinstance(each, Progress)}
+    session.show_screen(
+        [sys.executable, "-c"], "bars", lambda: _last_lines(session.tail(), before)
+    )
+    try:
+        yield server
+    finally:
+        error = sys.exc_info()[1]
+        if own:
+            server.__exit__(type(error) if error else None, error, None)
+        else:
+            session.hide_screen(outcome(error)[0].value)
+
+
+def _last_lines(tail: list[Message], before: set[str]) -> list[str]:
+    """A line for each bar that began meanwhile and is inside of no other."""
+    try:
+        columns = os.get_terminal_size(2).columns - 1
+    except OSError:
+        columns = 79
+    found = []
+    for told in tail:
+        if not isinstance(told, Progress) or told.bar in before or told.parent:
+            continue
+        if told.leave and told.job in ("", told.bar):
+            bare = told.total < 0 and not told.desc and not told.done
+            text = told.postfix if bare else plain_line(told, columns)
+            if text:
+                found.append((told.place[::-1], text))
+    return [line for _, line in sorted(found, key=lambda each: each[0])]

@@ -31,6 +31,8 @@ def command(options: Options, shell: Any = None) -> list[str] | None:
         return None
     if shell is not None:
         return [sys.executable, "-c"]
+    if options.view == "terminal":  # or lines on stderr, where there is none
+        return [sys.executable, "-c"]
     if options.view == "auto" and (why := surroundings.secondary()):
         logger.info("no view is launched: this is %s", why)
         return None

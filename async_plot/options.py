@@ -19,7 +19,6 @@ __all__ = ["Options", "check"]
 LEAST_LIMIT = 1 << 16  # bytes of a recording
 WAIT = 30.0  # seconds of ``wait_for_client=True``
 _VIEWS = ("auto", "window", "notebook", "browser", "terminal", None)
-_EXTRAS = {"browser": "hub", "terminal": "terminal"}
 
 
 @dataclass(frozen=True)
@@ -164,10 +163,15 @@ def _checked_view(view: Any, *, inert: bool) -> str | None:
         raise ValueError(f"view must be one of {known}, not {view!r}")
     if inert:  # a machine where nobody looks needs no extra either
         return view  # type: ignore[no-any-return]
-    if view in _EXTRAS:
+    if view == "browser":
         raise ValueError(
-            f"view={view!r} needs the extra {_EXTRAS[view]!r}, which this version of "
-            "async_plot does not have yet; use 'window', 'auto' or None"
+            "view='browser' needs the extra 'hub', which this version of async_plot "
+            "does not have yet; use 'window', 'terminal', 'auto' or None"
+        )
+    if view == "terminal" and not surroundings.has_textual():
+        raise ValueError(
+            "view='terminal' needs the extra 'terminal' "
+            "(pip install 'async_plot[terminal]')"
         )
     if view == "notebook" and surroundings.notebook() is None:
         raise ValueError(

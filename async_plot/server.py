@@ -65,7 +65,9 @@ class Server(Feed, Steered):
         window where there is a display and a GUI toolkit, and this is no secondary
         process of a parallel run; else one printed line says how to look. None:
         nothing, viewers come by themselves.
-        ``"browser"`` and ``"terminal"`` are refused by this version.
+        ``"terminal"`` takes the whole terminal that this process prints to until the
+        run ends, when all that was printed meanwhile is on it; without one, it is
+        lines on stderr, one for each event. ``"browser"`` is refused by this version.
     wait_for_client : bool or float, default: False
         Wait at the start until the launched viewer's figure is open: True for at
         most 30 s, or a number of seconds.
@@ -417,7 +419,7 @@ class Server(Feed, Steered):
         options = self._options
         nothing_asked = options.view is None and options.client_cmd is None
         if session is not None and options.wait:
-            if session.launched is not None or nothing_asked:
+            if session.launched or session.screen or nothing_asked:
                 session.wait_for_client(options.wait)
         return self
 
@@ -451,6 +453,7 @@ class Server(Feed, Steered):
                 command,
                 remote=options.remote,
                 shell=shell,
+                on_screen=list if options.view == "terminal" else None,
             )
         except BaseException as error:
             # Also when Ctrl-C comes here: nothing half open stays behind, and a

@@ -44,7 +44,7 @@ ALLOWED = {
         *("net", "wire", "plotter", "errors", "jobs", "panel"),
         *("options", "launching", "roster", "steered"),
     },
-    "implicit": {"server", "roster", "jobs"},
+    "implicit": {"server", "roster", "jobs", "net", "wire"},
     "client": {"net", "wire", "plotter", "errors"},
     "replay": {"net", "wire", "errors"},
     "postmortem": {"net", "wire", "errors"},

@@ -11,6 +11,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..wire.framing import printable
@@ -26,7 +27,7 @@ MAIN = "async_plot.views.launched"
 _released: list[subprocess.Popen[bytes]] = []
 
 
-def code(connection_file: Path, main: str = MAIN) -> str:
+def code(connection_file: Path, main: str = MAIN, arguments: Sequence[str] = ()) -> str:
     """Python source that starts a viewer for that run.
 
     It finds this very package also where the viewer's interpreter would not, and
@@ -34,7 +35,7 @@ def code(connection_file: Path, main: str = MAIN) -> str:
     as a script that was started there would not; what the calculation imports from,
     the viewer is told later.
     """
-    return program(main, str(connection_file))
+    return program(main, str(connection_file), *arguments)
 
 
 def program(module: str, *arguments: str) -> str:
@@ -73,6 +74,12 @@ class Launched:
         Module of the function that it runs.
     talks : bool, default: False
         Whether its standard input and output are pipes to us.
+    output : int, optional
+        Descriptor that is its standard output, in place of the file.
+    lent : int, optional
+        Descriptor that it has under the same number.
+    arguments : list of str
+        For that function, behind the connection file.
 
     Raises
     ------
@@ -88,18 +95,22 @@ class Launched:
         *,
         main: str = MAIN,
         talks: bool = False,
+        output: int | None = None,
+        lent: int | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         _reap()
         self.log = log
-        with open(log, "ab", opener=open_private) as output:
+        with open(log, "ab", opener=open_private) as file:
             if hasattr(os, "fchmod"):  # whatever the umask
-                os.fchmod(output.fileno(), 0o600)
-            self._process = subprocess.Popen(
-                [*command, code(connection_file, main)],
+                os.fchmod(file.fileno(), 0o600)
+            self.process = subprocess.Popen(
+                [*command, code(connection_file, main, arguments)],
                 bufsize=0,
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if talks else output,
-                stderr=output,
+                stdout=subprocess.PIPE if talks else file if output is None else output,
+                stderr=file,
+                pass_fds=() if lent is None else (lent,),
                 # What a plotter counts there is none of the run's work.
                 env={**os.environ, ENVIRONMENT: ""},
                 start_new_session=True,
@@ -107,11 +118,11 @@ class Launched:
                 if sys.platform == "win32"
                 else 0,
             )
-        self.pid = self._process.pid
+        self.pid = self.process.pid
 
     def ended(self) -> str:
         """Why the viewer is gone; empty while it lives."""
-        status = self._process.poll()
+        status = self.process.poll()
         if status is None:
             return ""
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
@@ -120,7 +131,7 @@ class Launched:
 
     def let_go(self) -> None:
         """Leave the viewer to itself."""
-        let_go(self._process)
+        let_go(self.process)
 
     def last_word(self, state: str, text: str, deadline: float) -> None:
         """Say how the run ended, to a view that does not hear it by itself."""
@@ -131,38 +142,38 @@ class Launched:
     def kill(self) -> None:
         """End it at once."""
         with contextlib.suppress(OSError):
-            self._process.kill()
+            self.process.kill()
 
     def end(self, seconds: float) -> None:
         """Wait until it has ended; in the end, end it."""
         try:
-            self._process.wait(seconds)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            self._process.wait()
+            self.process.wait()
 
     # -- one that talks --------------------------------------------------------
 
     @property
     def output(self) -> int:
         """Descriptor of what it says."""
-        assert self._process.stdout is not None
-        return self._process.stdout.fileno()
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
 
     def read_into(self, buffer: memoryview) -> int:
         """Wait for what it says; 0 at the end."""
-        pipe = self._process.stdout
+        pipe = self.process.stdout
         assert isinstance(pipe, io.RawIOBase)
         return pipe.readinto(buffer) or 0
 
     def say(self, data: bytes) -> None:
         """Say something, which must be short: a pipe that is full would wait."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(data)
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
 
     def close_pipes(self) -> None:
         """Hang up."""
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
 

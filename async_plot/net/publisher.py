@@ -153,6 +153,7 @@ class Publisher(threading.Thread):
         self._signs = 0, 0
         self.watch_process: Callable[[], str] = str  # says why it ended, or nothing
         self.process_ended = ""
+        self.glance: Callable[[], object] = lambda: None  # called with each tick
         self.view_cost: Callable[[], float] = float  # seconds that showing has cost
         self.awaited = False  # somebody waits for the viewer, and says if it ends
         self._ready = False  # the sockets are open, or could not be opened
@@ -399,6 +400,7 @@ class Publisher(threading.Thread):
                 self._tell([self._stats(held, now)], now)
         self.helm.tick(now)
         self._watch(now)
+        self.glance()
         if not self.process_ended:
             self.process_ended = self.watch_process()
             if self.process_ended:

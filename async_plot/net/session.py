@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .feed import Feed
     from .gate import Gate
     from .inline import Inline
+    from .screen import Farewell, Screen
     from .snapshot import Snapshot
 
 __all__ = ["Session", "is_shortage", "outcome", "pickled", "wait_for_abandoned"]
@@ -93,6 +94,7 @@ class Session:
         self.fault = Fault()
         self.run: runs.Run | None = None
         self.launched: launch.Launched | Inline | None = None
+        self.screen: Screen | None = None  # on the terminal of this process
         self.gate: Gate | None = None
         self._name = name
         self._feeds = feeds
@@ -115,6 +117,7 @@ class Session:
         *,
         remote: bool = False,
         shell: Any = None,
+        on_screen: Farewell | None = None,
     ) -> None:
         """Listen, write the run's files, start the thread, launch the viewer.
 
@@ -129,6 +132,8 @@ class Session:
             get a loopback address of their own, without it.
         shell : ZMQInteractiveShell, optional
             Of the notebook in whose cell the view is to be.
+        on_screen : callable, optional
+            The view is on this process's terminal; gives the lines that stay there.
 
         Raises
         ------
@@ -191,8 +196,43 @@ class Session:
             raise
         self.publisher.start()
         descent.announce(self.run.connection_file)
-        if command is not None:
+        if command is not None and on_screen is not None:
+            self.show_screen(command, "page", on_screen)
+        elif command is not None:
             self._launch(command, shell)
+
+    def show_screen(self, command: list[str], kind: str, farewell: Farewell) -> None:
+        """Show the run on the terminal of this process.
+
+        Parameters
+        ----------
+        command : list of str
+            Command line of the view's interpreter.
+        kind : {"page", "bars"}
+            What is shown.
+        farewell : callable
+            Gives the lines that stay there afterwards.
+        """
+        from .screen import Screen
+
+        assert self.run is not None and self.publisher is not None
+        files = self.run.connection_file, self.run.client_log
+        try:
+            screen = Screen(command, *files, kind=kind, farewell=farewell)
+        except OSError as error:
+            logger.warning("the view cannot be launched: %s", error)
+            return
+        self.screen = screen  # first: then it is found, wherever Ctrl-C comes
+        screen.divert()
+        self.publisher.glance = screen.ended
+        if self.launched is None:
+            self.publisher.watch_process = screen.ended
+
+    def hide_screen(self, state: str, text: str = "") -> None:
+        """Leave the terminal as it was, if the run was shown there."""
+        screen, self.screen = self.screen, None
+        if screen is not None:
+            screen.last_word(state, text, time.monotonic() + EXIT_DELAY)
 
     def wait_for_client(self, seconds: float) -> None:
         """Wait until a figure is open; afterwards the calculation goes on anyway."""
@@ -240,6 +280,8 @@ class Session:
                 publisher.done and publisher.is_alive() and time.monotonic() < deadline
             ):
                 time.sleep(0.0005)
+            if self.screen is not None:
+                self.screen.last_word(state.value, text, deadline)
             if self.launched is not None:
                 self.launched.last_word(state.value, text, deadline)
         finally:
@@ -251,8 +293,7 @@ class Session:
                 self.fault.close()
                 if publisher.done:
                     publisher.notice.close()
-                if self.launched is not None:
-                    self.launched.let_go()
+                self._let_go()
                 self._retire(state)
 
     def _retire(self, state: RunState) -> None:
@@ -280,8 +321,7 @@ class Session:
         _abandoned[:] = [each for each in _abandoned if not each.done]
         _abandoned.append(publisher)
         publisher.finish(Ending(state, deadline, last, remains))
-        if self.launched is not None:
-            self.launched.let_go()
+        self._let_go()
 
     def discard(self, error: BaseException) -> None:
         """Take back a start that an error or an interrupt broke off."""
@@ -298,8 +338,7 @@ class Session:
                 publisher.forked()
         if self.gate is not None:
             self.gate.close()
-        if self.launched is not None:
-            self.launched.let_go()
+        self._let_go()
         self.fault.close()
         self._withdraw()
         if self.run is not None:
@@ -311,8 +350,9 @@ class Session:
         self.fault.forked()
         if self.publisher is not None:
             self.publisher.forked()
-        if self.launched is not None:
-            self.launched.forked()
+        for view in (self.launched, self.screen):
+            if view is not None:
+                view.forked()
 
     # -- what is known ---------------------------------------------------------
 
@@ -332,6 +372,10 @@ class Session:
     def viewers(self) -> list[Viewer]:
         """Viewers connected now."""
         return self.publisher.viewers() if self.publisher is not None else []
+
+    def tail(self) -> list[Message]:
+        """How its jobs stand, as a viewer is told that comes now."""
+        return self._annex.tail() if self._annex is not None else []
 
     def add_record(self, record: Log) -> None:
         """Show a log record in the views."""
@@ -386,6 +430,12 @@ class Session:
             logger.warning("the view cannot be launched: %s", error)
             return
         self.publisher.watch_process = self.launched.ended
+
+    def _let_go(self) -> None:
+        """Leave the views to themselves."""
+        for view in (self.launched, self.screen):
+            if view is not None:
+                view.let_go()
 
     def _withdraw(self) -> None:
         """Let no process that is started from now on look for this run."""

@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "display",
+    "has_textual",
     "has_tls",
     "is_inert",
     "notebook",
@@ -59,6 +60,11 @@ def toolkit() -> str:
 def has_tls() -> bool:
     """Whether what makes and speaks TLS is installed."""
     return _installed("_ssl") and _installed("cryptography")
+
+
+def has_textual() -> bool:
+    """Whether what draws on a terminal is installed."""
+    return _installed("textual")
 
 
 def _installed(module: str) -> bool:

@@ -275,6 +275,19 @@ class Jobs:
                 found.append(self._describe_job(key, None, [], seats.get(key, [])))
         return found
 
+    def standing(self, now: float) -> list[Shown]:
+        """Each bar that runs, or stays in sight, those inside of others too.
+
+        For a view where each has a place of its own, in order of their begin.
+        """
+        self._drop_stale(now)
+        kept = [
+            bar
+            for bar in self._bars.values()
+            if bar.told.state == "running" or bar.told.leave
+        ]
+        return [self._describe(bar, {}, {}) for bar in sorted(kept, key=_order)]
+
     def moves(self, now: float) -> bool:
         """Whether something that is shown goes on, so that time alone changes it."""
         return not self.ended and any(

@@ -11,6 +11,7 @@ CONSTANTS = {  # seconds
     "async_plot.net.session": {"EXIT_DELAY": 6.0},
     "async_plot.net.death": {"_PATIENCE": 6.0},
     "async_plot.jobs.reporter": {"FAREWELL": 6.0, "SETTLE": 6.0},
+    "async_plot.net.screen": {"LEAVING": 6.0, "WRITING": 6.0},
     "async_plot.jobs.deaths": {"_PATIENCE": 6.0},
 }
 

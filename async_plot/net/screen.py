@@ -1,0 +1,215 @@
+"""A view on the terminal of the calculation, which goes on to print and to be typed at.
+
+The view draws and never reads: keys and Ctrl-C are the calculation's. However either
+ends, the screen is as before, with what was printed meanwhile on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .launch import Launched, let_go
+from .prints import Prints, put
+
+__all__ = ["Farewell", "Screen", "terminal"]
+
+Farewell = Callable[[], list[str]]
+
+MAIN = "async_plot.views.terminal.shared"
+PLAIN = "async_plot.views.terminal.plain"
+LEAVING = 0.3  # seconds that the view has to leave the screen, of those of the exit
+WRITING = 0.1  # seconds that the terminal may take for what was printed
+# Colours, cursor, the screen of before, line wrap: in case the view could not.
+RESTORE = b"\x1b[0m\x1b[?2026l\x1b[?25h\x1b[?1049l\x1b[?7h"
+
+
+def terminal() -> int | None:
+    """Descriptor of the terminal that this process prints to, if it may draw there."""
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        return None
+    for number in (2, 1):
+        with contextlib.suppress(OSError):
+            if os.isatty(number):
+                return number if _in_foreground(number) else None
+    return None
+
+
+class Screen:
+    """The process that draws, and what becomes of prints meanwhile.
+
+    Where there is no terminal, or it must not be drawn on, the view is lines on stderr.
+
+    Parameters
+    ----------
+    command : list of str
+        Command line of an interpreter.
+    connection_file, log : Path
+        The run to view; the file that takes what the view itself prints.
+    kind : {"page", "bars"}
+        What is shown.
+    farewell : callable
+        Gives the lines that stay when the screen is gone, as text.
+
+    Raises
+    ------
+    OSError
+        If the view cannot be started.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        connection_file: Path,
+        log: Path,
+        *,
+        kind: str = "page",
+        farewell: Farewell = list,
+    ) -> None:
+        self.log = log
+        self._owner = os.getpid()
+        self._farewell = farewell
+        self._last = ""
+        self._lock = threading.Lock()
+        self._restored = False
+        self._over = False  # the run is: what stays may be told
+        self._says_end = kind == "page"
+        self._prints: Prints | None = None
+        number = terminal()
+        if number is not None:
+            with contextlib.suppress(OSError):
+                self._prints = Prints(number)
+        if self._prints is None:
+            self._view = Launched(
+                command, connection_file, log, main=PLAIN, output=2, arguments=[kind]
+            )
+        else:
+            try:
+                self._view = Launched(
+                    command,
+                    connection_file,
+                    log,
+                    main=MAIN,
+                    output=self._prints.terminal,
+                    lent=self._prints.descriptor,
+                    arguments=[str(self._prints.descriptor), kind],
+                )
+            except BaseException:
+                self._prints.close()
+                raise
+        self.pid = self._view.pid
+
+    def divert(self) -> None:
+        """Keep what is printed from now on."""
+        if self._prints is not None:
+            self._prints.divert()
+
+    # -- the background thread -------------------------------------------------
+
+    def ended(self) -> str:
+        """Why the view is gone; empty while it lives. To be asked now and then."""
+        why = self._view.ended()
+        if self._prints is not None and not self._restored:
+            if why:
+                self._begin_restoring()
+            else:
+                self._prints.shorten()
+        return why
+
+    # -- the calculation's thread ----------------------------------------------
+
+    def last_word(self, state: str, text: str, deadline: float) -> None:
+        """Have the screen left, and what was printed written, before that instant."""
+        lines = text.strip().splitlines()
+        why = f": {lines[-1][:200]}" if lines else ""
+        self._over = True
+        self._last = f"async_plot: {state}{why}" if self._says_end else ""
+        self._wait_for_view(deadline - WRITING)
+        if self._prints is None:
+            let_go(self._view.process)
+        else:
+            self._restore(deadline)
+
+    def let_go(self) -> None:
+        """End what is left of it."""
+        if os.getpid() != self._owner:
+            return
+        if self._prints is None:
+            self._view.let_go()
+        else:
+            self._restore(time.monotonic() + WRITING)
+
+    def forked(self) -> None:
+        """A child prints to where it did, and leaves the screen alone."""
+        self._view.forked()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._view.kill()
+
+    # -- private ---------------------------------------------------------------
+
+    def _wait_for_view(self, until: float) -> None:
+        until = min(until, time.monotonic() + LEAVING)
+        while not self._view.ended() and time.monotonic() < until:
+            time.sleep(0.002)
+
+    def _restore(self, deadline: float) -> None:
+        """Give the terminal back; what the terminal does not take is not waited for."""
+        if os.getpid() != self._owner:
+            return
+        thread = self._begin_restoring()
+        while thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert self._prints is not None
+        self._prints.put_back()
+
+    def _begin_restoring(self) -> threading.Thread:
+        """In a thread: a terminal that was stopped takes nothing."""
+        thread = threading.Thread(
+            target=self._give_back, name="async_plot screen", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def _give_back(self) -> None:
+        prints = self._prints
+        assert prints is not None
+        with self._lock:
+            if not self._restored:
+                self._leave_screen(prints)
+                self._restored = True
+            if self._over:
+                self._over = False
+                with contextlib.suppress(OSError):
+                    for line in [*self._farewell(), *filter(None, [self._last])]:
+                        put(prints.terminal, f"{line}\n".encode(errors="replace"))
+
+    def _leave_screen(self, prints: Prints) -> None:
+        """Have the terminal as it was, with what was printed."""
+        try:
+            status = self._view.process.poll()
+            if status is None:
+                self._view.kill()
+                with contextlib.suppress(Exception):
+                    self._view.process.wait(LEAVING)
+            with contextlib.suppress(OSError):  # the terminal is gone
+                if status != 0:
+                    put(prints.terminal, RESTORE)
+                prints.write()
+                prints.put_back()
+                prints.write()
+        finally:
+            prints.put_back()
+
+
+def _in_foreground(number: int) -> bool:
+    """Whether what is typed there comes to this process: it is no background job."""
+    try:
+        return os.tcgetpgrp(number) == os.getpgrp()
+    except OSError:  # not the terminal of this session: then nobody else's either
+        return True
