@@ -246,6 +246,11 @@ def parser() -> argparse.ArgumentParser:
         "async-plot of that machine)",
     )
     top.add_argument(
+        "--plain",
+        action="store_true",
+        help="lines instead of a screen, one for each event; so without a terminal",
+    )
+    top.add_argument(
         "--no-plot",
         action="store_true",
         help="leave the figures out",

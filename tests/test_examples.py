@@ -16,10 +16,12 @@ from async_plot import Server, cli
 from async_plot.net import runs
 
 from .helpers import AMPLE, ROOT, eventually, processes, run_script
+from .ptys import on_terminal
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 READER = "08_read_frames.py"
 CLASS = "11_another_plotter.py"
+PLACES = "14_bars_at_places.py"
 STEPS = {"07_pyplot_windows.py": 2000}
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -40,7 +42,9 @@ def test_they_are_short_and_numbered() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in EXAMPLES if path.name not in (READER, CLASS)], ids=names
+    "path",
+    [path for path in EXAMPLES if path.name not in (READER, CLASS, PLACES)],
+    ids=names,
 )
 def test_an_example_runs_and_its_last_frame_can_be_drawn(
     path: Path, tmp_path: Path
@@ -91,6 +95,37 @@ def test_another_plotter_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     given = f"{ROOT / 'examples' / CLASS}:Spectrum"
     assert cli.main(["view", "--save", str(picture), "--plotter", given]) == 0
     assert image.imread(picture)[..., :3].std() > 0.01, "an empty picture"
+
+
+def test_bars_stand_at_their_places() -> None:
+    """On a screen that is gone at the end, with one last line for each bar."""
+    source = (ROOT / "examples" / PLACES).read_text()
+    with on_terminal(source, "1000") as terminal:
+        places = {1: 0, 6: 0, 7: 5, 9: 10}
+
+        def at_their_places() -> bool:
+            lines = terminal.lines
+            return terminal.full and all(
+                "of 1000)" in lines[row] and "%" in lines[row][column : column + 4]
+                for row, column in places.items()
+            )
+
+        # As many at a time as there are processors.
+        terminal.until(lambda: terminal.full and "of 1000)" in terminal.text)
+        terminal.until(at_their_places)
+        assert terminal.wait() == 0
+        terminal.until(lambda: not terminal.full and "done" in terminal.text)
+        last = terminal.lines[:5]
+    assert all(line.startswith("100% (1000 of 1000)") for line in last[:4]), last
+    assert last[4] == "done"
+
+
+def test_without_a_terminal_bars_at_places_are_lines() -> None:
+    """As in a batch log."""
+    source = (ROOT / "examples" / PLACES).read_text()
+    done = run_script(source, "20")
+    assert done.stdout == "done\n"
+    assert done.stderr.count("100% (20 of 20)") == 4
 
 
 @pytest.fixture(scope="module")

@@ -164,3 +164,13 @@ def test_a_recording_needs_a_path(file: Any) -> None:
             checked(record=file)
     with pytest.raises(ValueError, match="file of a Recording must be the path"):
         checked(record=Recording(file))
+
+
+def test_a_terminal_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says which; nothing of it is asked where the library is switched off."""
+    assert checked(view="terminal").view == "terminal"
+    monkeypatch.setattr(surroundings, "has_textual", lambda: False)
+    with pytest.raises(ValueError, match=r"needs the extra 'terminal' \(pip install"):
+        checked(view="terminal")
+    monkeypatch.setenv("ASYNC_PLOT", "off")
+    assert checked(view="terminal").inert

@@ -58,7 +58,6 @@ class TestArguments:
             ({"client_cmd": ["python", 3]}, TypeError, "client_cmd must be a list"),
             ({"view": "tv"}, ValueError, "view must be one of 'auto', 'window'"),
             ({"view": "browser"}, ValueError, "needs the extra 'hub'"),
-            ({"view": "terminal"}, ValueError, "needs the extra 'terminal'"),
             ({"wait_for_client": -1}, ValueError, "True, False or seconds >= 0"),
             ({"wait_for_client": "yes"}, ValueError, "wait_for_client must be"),
             ({"wait_for_client": float("nan")}, ValueError, "not nan"),

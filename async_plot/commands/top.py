@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["listed", "run"]
 
+EVERY = 1.0  # seconds between two looks for a run, where none is alive
+
 
 def run(options: argparse.Namespace) -> int:
     """Show the runs."""
     set_up_debug()
+    if options.plain or not _on_terminal():
+        return _tell(options)
     need_textual()
     from ..client import Client
     from ..views.terminal import app
@@ -82,6 +89,45 @@ def listed() -> list[Listed]:
 
 
 # -- private -----------------------------------------------------------------------
+
+
+def _on_terminal() -> bool:
+    """Whether there is a terminal that can be drawn on, and that gives keys."""
+    if os.environ.get("TERM", "") == "dumb":
+        return False
+    try:
+        return sys.stdin.isatty() and sys.stderr.isatty()
+    except (AttributeError, ValueError):  # closed, or none
+        return False
+
+
+def _tell(options: argparse.Namespace) -> int:
+    """Write lines about a run, the newest one if none is named, until it ends."""
+    from ..client import Client
+    from ..views.terminal import plain
+
+    def write(line: str) -> None:
+        print(line, end="", flush=True)
+
+    with _reached(options) as reached:
+        waits = reached is None
+        while reached is None:
+            alive = next((each for each in listed() if each.alive), None)
+            if alive is not None:
+                reached = Client(alive.run)
+            elif waits:
+                write("no run is alive: waiting for one\n")
+                waits = False
+            else:
+                time.sleep(EVERY)
+        with reached:
+            try:
+                plain.tell(reached, write)
+            except BrokenPipeError:  # whoever read it has seen enough
+                # Nor does the interpreter try again, at its end.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ from .desk import Desk, Reader
 from .desk import desk as the_desk
 from .hearsay import bound
 from .reporter import PACE, Reporter, come_of_age
-from .standing import GONE, Standing
+from .standing import GONE, RUNNING, Standing
 
 __all__ = ["Ledger"]
 
@@ -46,6 +46,7 @@ HELD = 200  # records and points of a worker that wait until it has a number
 NAMES = 1000  # scalars of all workers together
 FLOOD = 100  # failures of a job that are told at once; then only so many
 TRICKLE = 2  # at each look
+CLASHES = 100  # places that two bars want which are told of
 COUNTED = 1000  # jobs whose failures are
 
 # How bars that still run have ended, by how the run has.
@@ -102,6 +103,7 @@ class Ledger:
         self._cut: dict[str, float] = {}  # bars of workers that left, and when
         self._lost: dict[str, float] = {}  # workers of no job that left, and when
         self._names: set[str] = set()
+        self._clashes: set[tuple[int, int]] = set()  # places that were told of
         self._told: dict[str, int] = {}  # failures of each job
         self._trickle: dict[str, Failure] = {}
 
@@ -248,8 +250,26 @@ class Ledger:
         else:
             self._take(message)
 
+    def _look_for_clash(self, told: Progress) -> None:
+        """Say that two bars want one place: the second is shown at another one."""
+        if len(told.place) != 2 or told.state != RUNNING:
+            return
+        if self._standing.bar_runs(told.bar):
+            return
+        column, row = told.place
+        if (column, row) in self._clashes or len(self._clashes) >= CLASHES:
+            return
+        if any(bar.place == told.place for bar in self._standing.running()):
+            self._clashes.add((column, row))
+            self._say(
+                f"two bars are wanted at column {column} and row {row}; the second is "
+                "shown in another row"
+            )
+
     def _take(self, message: Message) -> None:
         """Keep what is said of jobs, and have it told."""
+        if isinstance(message, Progress) and message.place:
+            self._look_for_clash(message)
         self.signs += self._standing.advances(message)
         self._standing.take(message, self._clock())
         if isinstance(message, Failure):

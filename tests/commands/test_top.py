@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -108,3 +109,35 @@ def test_it_ends_where_the_terminal_takes_nothing(server: Server) -> None:
                 opened.resize(width, 50)
             opened.process.send_signal(signal.SIGTERM)
             opened.wait()
+
+
+def test_plain_lines_end_with_the_run() -> None:
+    """So without a terminal, or if asked for; a run is waited for if there is none."""
+    with subprocess.Popen([*TOP], stdout=subprocess.PIPE, text=True) as top:
+        assert top.stdout is not None
+        assert top.stdout.readline() == "no run is alive: waiting for one\n"
+        with Server(view=None, name="solver") as server:
+            assert "solver: running" in top.stdout.readline()
+            with server.progress(200, desc="steps") as bar:
+                assert "steps: begins of 200 it" in top.stdout.readline()
+                bar.update(200)
+        said = top.stdout.read()
+        assert top.wait() == 0
+    assert "steps: finished, 200/200 it" in said
+    assert said.endswith("solver: finished\n") and "\x1b" not in said
+
+
+def test_a_closed_pipe_ends_plain_lines_quietly(server: Server) -> None:
+    """As with ``| head -1``."""
+    with subprocess.Popen(
+        [*TOP, "--plain", "solver"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as top:
+        assert top.stdout is not None and top.stderr is not None
+        assert "solver: running" in top.stdout.readline()
+        top.stdout.close()
+        bars = iter(server.progress(9, desc="more") for _ in range(10**6))
+        eventually(lambda: next(bars) and top.poll() is not None)
+        assert top.stderr.read() == "" and top.returncode == 0

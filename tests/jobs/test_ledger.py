@@ -298,3 +298,23 @@ def test_failures_are_counted_of_so_many_jobs(
     for number in range(20):
         run.hear(1, failure(job=f"w.{number}"))
     assert len(run.ledger._told) == 3
+
+
+def test_two_bars_at_one_place_are_told_once(run: Run) -> None:
+    """Of those that go on at the same time; rows alone are often wanted twice."""
+    run.ledger.join(1)
+
+    def place(name: str, *where: int, state: str = "running") -> list[str]:
+        told = bar(bar=name, place=list(where), state=state)
+        run.hear(1, told)
+        return [each.text for each in run.chronicle.new_records()]
+
+    assert not place("a.1", 0, 3)
+    assert not place("a.1", 0, 3)
+    assert not place("a.2", 3, 3)
+    assert not place("a.3", 3) + place("a.4", 3)
+    assert not place("a.2", 3, 3, state="finished")
+    assert not place("a.5", 3, 3)
+    [line] = place("a.6", 0, 3)
+    assert "column 0 and row 3" in line
+    assert not place("a.7", 0, 3)

@@ -9,14 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from typing import Any, cast
 
 from textual import events
-from textual.drivers._writer_thread import WriterThread
 from textual.driver import Driver
+from textual.drivers._writer_thread import WriterThread
 from textual.geometry import Size
 
-__all__ = ["OutputDriver"]
+from .encoding import encodable
+
+__all__ = ["ENCODING", "OutputDriver"]
+
+ENCODING = getattr(sys.__stdout__, "encoding", None) or "ascii"
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
 LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -77,7 +82,7 @@ class _Output:
     """Standard output, whatever has become of it."""
 
     def write(self, text: str) -> None:
-        data = text.encode(errors="replace")
+        data = encodable(text, ENCODING).encode(ENCODING, "replace")
         with contextlib.suppress(OSError):  # the terminal is gone
             while data:
                 data = data[os.write(1, data) :]

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rich.segment import Segment
@@ -27,10 +26,12 @@ from .. import strip
 from ..jobparts import Shown
 from ..wording import one_line
 from . import bars, ink, places
-from .driver import OutputDriver
+from .driver import ENCODING, OutputDriver
+from .graphics import Graphics, from_environment
 from .ink import Piece
 from .lines import Lines
 from .pages import OneLine
+from .plot import Plot
 from .watched import Watched
 
 __all__ = ["Bars", "Printed", "Shared", "main"]
@@ -155,8 +156,7 @@ class Page(Screen[None]):
         else:
             yield OneLine(id="heading")
             yield OneLine(id="message")
-            if plot := _plot():
-                yield plot(self._watched)
+            yield _plot(self._watched)
             yield Lines(id="bars", selectable=False)
         yield Printed(self._prints)
 
@@ -173,9 +173,7 @@ class Page(Screen[None]):
             kind, short, _, _ = strip.message(state, now)
             self.query_one("#message", OneLine).show([(short, kind)])
             self.query_one("#bars", Lines).show(bars.items(state.jobs, now))
-            for widget in self.query("Plot"):
-                if tick := getattr(widget, "tick", None):
-                    tick(now)
+            self.query_one(Plot).tick(now)
         self.query_one(Printed).tick(self.size.height)
 
 
@@ -277,13 +275,14 @@ def tail(descriptor: int, size: int) -> list[str]:
 # -- private -----------------------------------------------------------------------
 
 
-def _plot() -> Callable[[Watched], Widget] | None:
-    """What makes the widget of the run's figures."""
-    try:
-        from .plot import Plot  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        return None
-    return Plot  # type: ignore[no-any-return,unused-ignore]
+def _plot(watched: Watched) -> Plot:
+    """The widget of the run's figures, of characters: what else it shows is not asked.
+
+    The answer would be typed into the calculation.
+    """
+    known = from_environment(os.environ, ENCODING)
+    form = known.otherwise
+    return Plot(watched, Graphics(form, form, paper=known.paper, ink=known.ink))
 
 
 def _is_empty(shown: Shown) -> bool:
