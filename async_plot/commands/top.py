@@ -129,7 +129,6 @@ def _tell(options: argparse.Namespace) -> int:
     return 0
 
 
-
 @contextlib.contextmanager
 def _reached(options: argparse.Namespace) -> Iterator[Client | None]:
     """Find the run that is named, here or on another machine."""

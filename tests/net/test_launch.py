@@ -94,16 +94,16 @@ def test_viewers_that_outlive_their_run_are_waited_for_later(tmp_path: Path) -> 
     viewer.let_go()
     sleeper = launched(tmp_path, "import time; time.sleep(60)")
     sleeper.let_go()
-    assert launch._released.count(sleeper._process) == 1
+    assert launch._released.count(sleeper.process) == 1
     eventually(viewer.ended)
     last = launched(tmp_path, "pass")
-    assert viewer._process not in launch._released
-    assert sleeper._process in launch._released
+    assert viewer.process not in launch._released
+    assert sleeper.process in launch._released
     eventually(last.ended)
     os.kill(sleeper.pid, 9)
     eventually(sleeper.ended)
     last.let_go()
-    assert last._process not in launch._released
+    assert last.process not in launch._released
     launch.release()
     assert launch._released == []
 
@@ -113,11 +113,11 @@ def test_what_is_let_go_looks_after_those_before(tmp_path: Path) -> None:
     """Gates are started in another way, and maybe nothing else ever is."""
     ended = launched(tmp_path, "pass")
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-    launch._released.append(ended._process)  # it had not ended when it was let go
+    launch._released.append(ended.process)  # it had not ended when it was let go
     sleeper = launched(tmp_path, "import time; time.sleep(60)")
-    launch._released.append(ended._process)
+    launch._released.append(ended.process)
     sleeper.let_go()
-    assert launch._released == [sleeper._process]
+    assert launch._released == [sleeper.process]
     sleeper.kill()
     eventually(sleeper.ended)
     launch.release()

@@ -83,8 +83,7 @@ class Teller:
         elif isinstance(message, Progress):
             yield from self._bar(message)
         elif isinstance(message, Failure):
-            desc = self._jobs[message.job].desc if message.job in self._jobs else ""
-            yield f"{desc or 'a job'}: {failure_line(message)}"
+            yield f"{self._name_of(message.job) or 'a job'}: {failure_line(message)}"
         elif isinstance(message, Log):
             if message.level >= LEAST:
                 yield from (f"{message.name}: {x}" for x in message.text.splitlines())
@@ -92,6 +91,11 @@ class Teller:
             yield f"{message.count} lines were too many for this view"
         elif isinstance(message, Stalled):
             yield _stalled(message)
+
+    def _name_of(self, key: str) -> str:
+        """What people call a job."""
+        job = self._jobs.get(key)
+        return (job.desc or job.function) if job is not None else ""
 
     def _bar(self, told: Progress) -> Iterator[str]:
         """How a bar begins or ends, if it is of the first rank."""
@@ -102,8 +106,7 @@ class Teller:
         self._bars[told.bar] = told.state
         while len(self._bars) > KNOWN:
             self._bars.pop(next(iter(self._bars)))
-        job = self._jobs.get(told.bar)
-        title = told.desc or (job.desc or job.function if job else "")
+        title = told.desc or self._name_of(told.bar)
         if told.state == "running":
             if title and not known:
                 total = (

@@ -84,7 +84,7 @@ def test_a_job_is_told_by_its_name() -> None:
         sample(Failure, job="j.1", kind="ValueError", text="no\nroot", task=3),
     )
     assert told[0] == "solve: begins of 9 task"
-    assert told[1].startswith("a job: ValueError: no root  task 3")
+    assert told[1].startswith("solve: ValueError: no root task 3")
 
 
 def test_the_run_is_told() -> None:
