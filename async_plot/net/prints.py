@@ -21,7 +21,7 @@ except ImportError:  # Windows
 __all__ = ["KEPT", "Prints"]
 
 KEPT = 4 << 20  # bytes that are kept of it
-_PIECE = 1 << 16
+_PIECE = 1 << 12  # bytes that are written at once: so it is seen that they are taken
 _PUNCH = 0x03  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 
 
@@ -37,6 +37,8 @@ class Prints:
     ----------
     descriptor : int
         Of what is kept; a view may read it, too.
+    written : int
+        How much of it the terminal has got.
     terminal : int
         A descriptor of the terminal, of our own.
 
@@ -54,7 +56,7 @@ class Prints:
         else:
             raise OSError("terminals cannot be shared on this system")
         self._given = 0  # bytes that are not kept any more
-        self._written = 0  # those that the terminal has got
+        self.written = 0  # those that the terminal has got
         self._saved: dict[int, int] = {}
         self._owner = os.getpid()
         self.terminal = os.dup(terminal)
@@ -92,11 +94,13 @@ class Prints:
 
     def write(self) -> None:
         """Write what is kept to the terminal, as far as that was not done."""
-        begin = max(self._written, self._given)
-        if self._given > self._written:
-            lost = self._given - self._written
+        if self._given > self.written:
+            lost = self._given - self.written
             put(self.terminal, f"... {lost} bytes printed before are gone\n".encode())
-        self._written = copy(self.descriptor, begin, self.terminal)
+            self.written = self._given
+        while data := os.pread(self.descriptor, _PIECE, self.written):
+            put(self.terminal, data)
+            self.written += len(data)
 
     def close(self) -> None:
         """Keep nothing any more."""
@@ -104,14 +108,6 @@ class Prints:
             with contextlib.suppress(OSError):
                 os.close(number)
         self._saved.clear()
-
-
-def copy(source: int, begin: int, target: int) -> int:
-    """Write what a descriptor holds to another one; return where it ended."""
-    while data := os.pread(source, _PIECE, begin):
-        put(target, data)
-        begin += len(data)
-    return begin
 
 
 def put(target: int, data: bytes) -> None:

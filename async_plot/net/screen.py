@@ -23,6 +23,7 @@ Farewell = Callable[[], list[str]]
 MAIN = "async_plot.views.terminal.shared"
 PLAIN = "async_plot.views.terminal.plain"
 LEAVING = 0.3  # seconds that the view has to leave the screen, of those of the exit
+STANDING = 0.4  # seconds without a piece of it, after which the terminal is stopped
 WRITING = 0.1  # seconds that the terminal may take for what was printed
 # Colours, cursor, the screen of before, line wrap: in case the view could not.
 RESTORE = b"\x1b[0m\x1b[?2026l\x1b[?25h\x1b[?1049l\x1b[?7h"
@@ -159,14 +160,21 @@ class Screen:
             time.sleep(0.002)
 
     def _restore(self, deadline: float) -> None:
-        """Give the terminal back; what the terminal does not take is not waited for."""
-        if os.getpid() != self._owner:
+        """Give the terminal back; one that takes nothing is not waited for.
+
+        A slow one is: what was printed would have waited for it, too.
+        """
+        prints = self._prints
+        if os.getpid() != self._owner or prints is None:
             return
         thread = self._begin_restoring()
+        written = 0
         while thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.001)
-        assert self._prints is not None
-        self._prints.put_back()
+            if prints.written != written:
+                written = prints.written
+                deadline = max(deadline, time.monotonic() + STANDING)
+        prints.put_back()
 
     def _begin_restoring(self) -> threading.Thread:
         """In a thread: a terminal that was stopped takes nothing."""

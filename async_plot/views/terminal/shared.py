@@ -24,13 +24,13 @@ from ...client import Client
 from ...errors import AsyncPlotError
 from .. import strip
 from ..jobparts import Shown
-from ..wording import one_line
+from ..wording import count, one_line
 from . import bars, ink, places
 from .driver import ENCODING, OutputDriver
 from .graphics import Graphics, from_environment
 from .ink import Piece
 from .lines import Lines
-from .pages import OneLine
+from .oneline import OneLine
 from .plot import Plot
 from .watched import Watched
 
@@ -168,12 +168,23 @@ class Page(Screen[None]):
         else:
             (word, key), (name, _), *facts = strip.heading(state, now)
             pieces: list[Piece | Segment] = [ink.pill(word, key), (f" {name}", "name")]
+            if not state.frame and self._watched.updates:
+                # None is drawn here; how many there were is known all the same.
+                facts[0] = f"{count(self._watched.updates)} updates", "ink"
             pieces += [(f"  {text}", kind) for text, kind in facts]
             self.query_one("#heading", OneLine).show(pieces)
             kind, short, _, _ = strip.message(state, now)
-            self.query_one("#message", OneLine).show([(short, kind)])
-            self.query_one("#bars", Lines).show(bars.items(state.jobs, now))
-            self.query_one(Plot).tick(now)
+            mark = "▲ " if kind == "alarm" else ""
+            message = self.query_one("#message", OneLine)
+            message.show([(f"{mark}{short}", kind)])
+            lines = self.query_one("#bars", Lines)
+            lines.show(bars.items(state.jobs, now))
+            plot = self.query_one(Plot)
+            plot.tick(now)
+            # What has no room is left out.
+            message.display = self.size.height >= 6
+            plot.display = plot.wanted and self.size.height >= 12
+            lines.display = bool(lines.items) or not plot.display
         self.query_one(Printed).tick(self.size.height)
 
 
