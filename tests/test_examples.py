@@ -21,7 +21,7 @@ from .ptys import on_terminal
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 READER = "08_read_frames.py"
 CLASS = "11_another_plotter.py"
-PLACES = "14_bars_at_places.py"
+PLACES = "15_bars_at_places.py"
 STEPS = {"07_pyplot_windows.py": 2000}
 
 pytestmark = pytest.mark.usefixtures("home")
