@@ -220,6 +220,7 @@ class Losses(Account):
                 continue
             if process.exitcode is None or self._had_some(process):
                 self._known.setdefault(pid, process)
+        unnoticed = False
         gone = [pid for pid, p in self._known.items() if p.exitcode is not None]
         now = time.monotonic()
         for pid in gone:
@@ -243,6 +244,10 @@ class Losses(Account):
                 self._flying.pop(chunk.number, None)
                 self._seats.pop(chunk.number, None)
                 self._arrived.put((chunk, _Died()))
+            unnoticed = True
+        collapse = getattr(self.engine, "collapse", None)
+        if unnoticed and collapse is not None:
+            collapse()
 
     def _miss_member(self, death: Death) -> None:
         """Have the end of a worker told that had nothing in hand."""

@@ -160,10 +160,10 @@ class Choked:
         choke()
 
 
-@pytest.mark.parametrize("make", [QUICK["pool-fork"]], ids=["pool"])
-def test_half_a_result_hangs_nobody(make: Make) -> None:
+@pytest.mark.parametrize("name", ["pool-fork", "processes-fork"])
+def test_half_a_result_hangs_nobody(name: str) -> None:
     """The death is told, what is lost with the pool as well, and the pool closes."""
-    with make() as executor:
+    with QUICK[name]() as executor:
         results = map_(
             lambda n: Choked() if n == 3 else n,
             range(8),
@@ -181,8 +181,9 @@ def test_half_a_result_hangs_nobody(make: Make) -> None:
         assert [each.text for each in died] == ["killed by SIGKILL"]
         with pytest.raises(WorkerDiedError, match="the pool broke"):
             list(map_(abs, [-1], executor=executor))
-        executor.close()
-        executor.join()
+        if name == "pool-fork":
+            executor.close()
+            executor.join()
 
 
 @pytest.mark.parametrize("make", [QUICK["mpire-fork"]], ids=["mpire"])

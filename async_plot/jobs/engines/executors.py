@@ -13,7 +13,7 @@ from typing import Any
 
 from .base import Kind, Process, Promise
 
-__all__ = ["Processes", "Remote", "Threads", "end_processes"]
+__all__ = ["Processes", "Remote", "Threads", "end_processes", "let_end"]
 
 _POLITE = 0.1  # seconds that a process may take to end on SIGTERM
 _PATIENCE = 0.3  # seconds after which nobody waits for it any more
@@ -105,8 +105,30 @@ class Processes(Remote):
             self._executor.shutdown(wait=False, cancel_futures=True)
         end_processes(processes)
         if manager is not None:
-            # The interpreter's exit would wake it by a pipe that it closes just then.
-            manager.join(_PATIENCE)
+            let_end(manager)
+
+    def collapse(self) -> None:
+        """End what a worker's death has left: the pool has not noticed it itself.
+
+        It reads for ever what the dead one has begun to send.
+        """
+        processes = self.processes()
+        manager = getattr(self._executor, "_executor_manager_thread", None)
+        end_processes(processes)
+        if manager is not None:
+            let_end(manager)
+
+
+def let_end(manager: Any) -> None:
+    """Have the thread of a pool end whose processes have, and wait for it.
+
+    One that was killed in the middle of a result would have it wait for the other half:
+    when nobody is left to write it ends in order. It ends before the interpreter does,
+    which would wake it by a pipe that it closes just then.
+    """
+    with contextlib.suppress(Exception):
+        manager.result_queue._writer.close()
+    manager.join(_PATIENCE)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-from .executors import Processes, end_processes
+from .executors import Processes, end_processes, let_end
 
 __all__ = ["Loky", "Own", "end_idle", "own"]
 
@@ -26,10 +26,13 @@ class Loky(Processes):
     def interrupt(self) -> None:
         """End its processes; it cannot be used any more."""
         processes = self.processes()
+        manager = self._executor._executor_manager_thread
         # Not with `kill_workers`: its thread fails on tasks that were cancelled.
         with contextlib.suppress(Exception):
             self._executor.shutdown(wait=False)
         end_processes(processes)
+        if manager is not None:
+            let_end(manager)
 
 
 class Own(Loky):

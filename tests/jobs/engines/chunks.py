@@ -56,14 +56,17 @@ def die(number: int) -> None:
     time.sleep(1000)
 
 
-def choke() -> NoReturn:
-    """Die as a worker of a `Pool` does that is killed in the middle of its result."""
+def choke(alive: bool = False) -> NoReturn:
+    """Die, or stay, as a worker that is caught in the middle of sending a result."""
     frame = sys._getframe()
-    while "outqueue" not in frame.f_locals:
+    while not (found := {"outqueue", "result_queue"} & frame.f_locals.keys()):
         assert frame.f_back is not None
         frame = frame.f_back
-    queue = frame.f_locals["outqueue"]
+    queue = frame.f_locals[found.pop()]
     queue._wlock.acquire()
     os.write(queue._writer.fileno(), b"\0\0\1\0half")
+    while alive:
+        time.sleep(1000)
+    time.sleep(0.1)  # the reader begins to wait for the rest
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("it lives")
