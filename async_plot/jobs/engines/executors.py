@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -17,6 +18,7 @@ __all__ = ["Processes", "Remote", "Threads", "end_processes", "let_end"]
 
 _POLITE = 0.1  # seconds that a process may take to end on SIGTERM
 _PATIENCE = 0.3  # seconds after which nobody waits for it any more
+_ENDS = 0.6  # seconds that the thread of a pool may take to see that all have ended
 
 
 class Remote:
@@ -126,9 +128,26 @@ def let_end(manager: Any) -> None:
     when nobody is left to write it ends in order. It ends before the interpreter does,
     which would wake it by a pipe that it closes just then.
     """
-    with contextlib.suppress(Exception):
-        manager.result_queue._writer.close()
-    manager.join(_PATIENCE)
+    deadline = time.monotonic() + _ENDS
+    while manager.is_alive() and time.monotonic() < deadline:
+        frame = sys._current_frames().get(manager.ident)
+        if frame is not None and frame.f_code.co_name == "_recv" and os.name == "posix":
+            with contextlib.suppress(Exception):
+                _end_of_file(manager.result_queue._writer.fileno())
+            del frame
+            manager.join(_PATIENCE)
+            return
+        del frame
+        manager.join(0.02)
+
+
+def _end_of_file(descriptor: int) -> None:
+    """Close the writing end of a pipe, but not its descriptor: its owner does that."""
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.dup2(null, descriptor, inheritable=False)
+    finally:
+        os.close(null)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ def test_its_own_thread_ends_with_its_processes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The interpreter's exit would wake it by a pipe that it closes just then."""
-    monkeypatch.setattr(executors, "_PATIENCE", AMPLE)
+    monkeypatch.setattr(executors, "_ENDS", AMPLE)
     with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
         engine = executors.Processes(pool)
         engine.submit(time.sleep, 3600)
@@ -33,8 +33,11 @@ def test_its_own_thread_ends_with_its_processes(
 
 
 @pytest.mark.parametrize("kind", ["processes", "loky"])
-def test_half_a_result_does_not_keep_it(kind: str) -> None:
+def test_half_a_result_does_not_keep_it(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Interrupted while one comes, it waits for no rest; nor does its owner."""
+    monkeypatch.setattr(executors, "_ENDS", AMPLE)
     pool: Any = loky.ProcessPoolExecutor(1)
     engine: executors.Processes = Loky(pool)
     if kind == "processes":
