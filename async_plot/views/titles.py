@@ -31,10 +31,12 @@ class Titles:
         """Say how the run stands, until something else is said; empty says nothing."""
         before, self._mark = self._mark, f" - {word}" if word else ""
         for manager in managers if before or self._mark else ():
-            self._retitle(manager, before, self._mark)
+            self._retitle(manager, before, self._mark, word)
 
-    def _retitle(self, manager: Any, before: str, after: str) -> None:
+    def _retitle(self, manager: Any, before: str, after: str, word: str = "") -> None:
         title = str(manager.get_window_title())
-        changed = title.removesuffix(before or "\0") + after
+        changed = title.removesuffix(before or "\0")
+        if not (word and word in changed):  # as where the strip itself is a title
+            changed += after
         if changed != title:
             manager.set_window_title(changed)

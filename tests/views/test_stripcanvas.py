@@ -197,6 +197,9 @@ def test_a_window_without_a_strip_says_how_far_it_is() -> None:
     strip = StripCanvas(manager, kit)
     strip.refresh(StripState(name="run", jobs=heard(job(), bar())))
     assert titles == ["run: running, frame 0, samples 12 %"]
+    controls = steered.heard(steered.steering("paused", since=WALL), may=False)
+    strip.refresh(StripState(name="run", controls=controls))
+    assert titles[1].startswith("run: paused by anna@node1 ")
 
 
 @pytest.fixture

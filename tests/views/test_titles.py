@@ -56,3 +56,10 @@ def test_a_number_and_a_plotters_own_title_keep_the_mark() -> None:
     assert manager.title == "step 7 - paused"
     titles.mark([manager], "")
     assert manager.title == "step 7"
+
+
+def test_a_title_that_is_a_strip_says_it_already() -> None:
+    """Once is enough."""
+    titles, manager = Titles("wave"), Manager("wave: paused by anna 0:07, frame 3")
+    titles.mark([manager], "paused")
+    assert manager.set == 0
