@@ -46,6 +46,7 @@ TELLING = {
     "maps": ("one task", "1 ms, a viewer"),
     "clusters": ("dask",),
     "imports": ("import",),
+    "terminal": ("top:", "another screen"),
     "bars": ("track of", "tqdm of a list", "update(1)", "slow ones", "over the bare"),
 }
 RESULTS = HERE / "results.json"
@@ -67,6 +68,7 @@ BENCHMARKS = {
     "clusters": "A job on a cluster",
     "imports": "The first import",
     "bars": "A bar in the loop",
+    "terminal": "The view in a terminal",
 }
 RIVALS = ("pyzmq", "rerun-sdk", "pyqtgraph", "matplotlib", "PySide6-Essentials")
 

@@ -23,6 +23,7 @@ EXPECTED = {
     "slowdown",
     "snapshot",
     "suspended",
+    "terminal",
     "tls",
     "viewers",
     "workers",

@@ -48,7 +48,7 @@ def _draw(
     listed: Listed, watched: Watched | None, error: str, width: int, now: float
 ) -> Sequence[Piece | Segment]:
     state, reason = _state(listed, watched, now)
-    first = max(12, min(36, width * 3 // 10))
+    first = max(12, min(28, width * 3 // 10))
     name = ink.cut(one_line(listed.name), first - 3)
     pieces: list[Piece] = [(f"{ink.MARKS.get(state, '?')} ", state), (name, "name")]
     pieces.append((" " * (first - 2 - ink.measure(name)), "ink"))
@@ -83,7 +83,8 @@ def _middle(
         failed = shown.failed
         return bar_pieces(shown.title, shown.bar, shown.state, failed, room, now)
     if state != "running":
-        text = f"{state}: {one_line(reason)}" if reason else state
+        why = one_line(reason)
+        text = f"{state}: {why}" if why and not why.startswith(state) else why or state
         return [(ink.cut(text, room), state)]
     if watched is None:
         return [("running", "faint")]

@@ -154,6 +154,8 @@ class RunPage(Screen[None]):
         pieces += [(f"  {text}", kind) for text, kind in facts]
         self._heading.show(pieces)
         kind, short, _, _ = strip.message(state, now)
+        if not state.frame:  # as it is where no figure is drawn
+            short = short.removesuffix("; no frame of it came")
         mark = "▲ " if kind == "alarm" else ""
         self._message.show([(f"{mark}{short}", kind)])
         self._scalars.show(scalars.pieces(state.scalars, self.size.width))

@@ -144,8 +144,9 @@ class ParametersPage(Screen[None]):
             name = ink.cut(one_line(parameter.name), first - 1)
             found: list[Piece] = [(name, "name")]
             found.append((" " * (first - ink.measure(name)), "ink"))
-            text = f"{value} → {coming}" if coming else value
-            found.append((f"{text:<24}", "warning" if coming else "ink"))
+            waits = coming not in ("", value)
+            text = f"{value} → {coming}" if waits else value
+            found.append((f"{text:<24}", "warning" if waits else "ink"))
             bounds = controltexts.bounds(parameter)
             if parameter.kind == "choice":
                 bounds = " | ".join(written(c) for c in parameter.choices)
@@ -217,9 +218,8 @@ class EditPage(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.back", "Back")]
     DEFAULT_CSS = """
-    EditPage { align: center bottom; background: transparent; }
-    EditPage Input { height: 3; border: solid ansi_cyan; background: ansi_default; }
-    EditPage OneLine { background: ansi_default; }
+    EditPage { align: left bottom; }
+    EditPage Input, EditPage Input:focus { height: 3; border: solid ansi_cyan; }
     """
     app: Top
 
