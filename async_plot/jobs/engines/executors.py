@@ -128,6 +128,9 @@ def let_end(manager: Any) -> None:
     when nobody is left to write it ends in order. It ends before the interpreter does,
     which would wake it by a pipe that it closes just then.
     """
+    with contextlib.suppress(Exception):
+        # The exit would wait for tasks to be written that nobody is left to read.
+        manager.call_queue.cancel_join_thread()
     deadline = time.monotonic() + _ENDS
     while manager.is_alive() and time.monotonic() < deadline:
         frame = sys._current_frames().get(manager.ident)
