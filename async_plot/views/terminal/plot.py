@@ -9,6 +9,7 @@ can send them, and whatever covers the pane is drawn in their place.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import itertools
 import os
@@ -31,7 +32,7 @@ from ..wording import count, duration, one_line
 from . import ink
 from .details import TextPage
 from .easel import Easel
-from .graphics import Graphics, ask, from_environment
+from .graphics import Graphics, ask, cell_size, from_environment
 from .ink import Piece
 from .mosaic import Cells, unpacked
 from .pace import Pace
@@ -407,22 +408,28 @@ class Plot(Widget, can_focus=True):
             driver.write("".join(map(_deletion, self._images)))
 
 
-def maker(rate: float = RATE) -> Callable[[Watched], Plot]:
-    """What makes the widget for this terminal; asks it, so nobody else may listen.
+def maker(rate: float = RATE, *, asks: bool = True) -> Callable[[Watched], Plot]:
+    """What makes the widget for this terminal.
 
     Parameters
     ----------
     rate : float
         Most pictures a second.
+    asks : bool, default: True
+        Whether the terminal is asked what it can show, and then after each picture; so
+        nobody else may read what it says. Else the environment tells.
     """
     encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
-    try:
+    known = from_environment(os.environ, encoding)
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or none
         # Those that textual uses.
-        reading, writing = sys.__stdin__.fileno(), sys.__stderr__.fileno()  # type: ignore[union-attr]
-    except (AttributeError, OSError, ValueError):  # closed, or none
-        known = from_environment(os.environ, encoding)
-    else:
-        known = ask(reading, writing, os.environ, encoding)
+        own: Any = sys.__stdin__, sys.__stderr__
+        reading, writing = (file.fileno() for file in own)
+        if asks:
+            known = ask(reading, writing, os.environ, encoding)
+        else:
+            cell = cell_size(writing)
+            known = from_environment(os.environ, encoding, cell)
     far = bool(os.environ.get("SSH_CONNECTION"))
     speed = FAR_SPEED if far else SPEED
     return lambda watched: Plot(watched, known, rate=rate, speed=speed)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -25,6 +28,8 @@ from async_plot.views.terminal.mosaic import CELL, packed
 from async_plot.views.terminal.plot import CHUNK, COARSE, Plot
 from async_plot.wire.messages import Drawn
 
+from ...helpers import AMPLE, ROOT, eventually
+from .answering import Terminal, sixels
 from .support import opened, run, screen, shows
 
 PIXELS = Graphics("kitty", answers=True)
@@ -378,3 +383,48 @@ def test_a_run_without_frames_has_no_pane() -> None:
 
     run(test())
     assert threading.active_count() < 50
+
+
+@pytest.mark.parametrize("kind", ["xterm", "plain"])
+def test_a_terminal_is_sent_what_it_understands(kind: str) -> None:
+    """From its first question to the last picture; q gives it back."""
+    with Server(view=None, name="wave", overhead=1) as server, Terminal(kind) as screen:
+        server.update([0.0, 1.0], [0.0, 1.0])
+        environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        command = [sys.executable, "-m", "async_plot", "top", "wave"]
+        with subprocess.Popen(
+            command,
+            stdin=screen.tty,
+            stdout=screen.tty,
+            stderr=screen.tty,
+            env={**environ, "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+        ) as process:
+            try:
+                if kind == "xterm":
+                    whole = re.compile(rb"\x1bP0.*?\x1b\\", re.S)
+
+                    def drawn() -> Any:
+                        """The first picture that has a frame in it."""
+                        for found in whole.findall(bytes(screen.said)):
+                            pixels = sixels(found)
+                            if len(np.unique(pixels.reshape(-1, 3), axis=0)) > 4:
+                                return [pixels]
+                        return []
+
+                    [pixels] = eventually(drawn, what="a picture")
+                    assert pixels.shape[1] == 300  # what it takes at most
+                    assert max(abs(pixels[0, 0].astype(int) - (16, 32, 48))) <= 3
+                else:
+                    blocks = "\u2580 \u259e \u258c \u2599".split()
+                    eventually(
+                        lambda: any(b.encode() in screen.said for b in blocks),
+                        what="a line of blocks",
+                    )
+                    assert b"\x1bP" not in screen.said
+                assert b"\x1b_" not in screen.said
+                os.write(screen.own, b"q")
+                assert process.wait(AMPLE) == 0
+            finally:
+                process.kill()
+        assert b"\x1b[?1049l" in screen.said
