@@ -11,7 +11,7 @@ from async_plot.views.strip import StripState
 
 from ..helpers import AMPLE, Deadline, eventually
 from . import pictures, steered
-from .conftest import ALARM, PILLS, WAVE, Calculation, Screen, near
+from .conftest import PILLS, WAVE, Calculation, Screen, near
 
 LINK = PILLS["finished"]
 
@@ -56,17 +56,14 @@ class Steered:
         self.window = screen.window("run")
         # As seen by this toolkit: its pixels, and what stands under the strip.
         self.scale = screen.size(self.window)[0] / 640
-        self.top = 0.0
         eventually(self._shows_a_slider, what="a strip with its parameters")
         screen.xdotool("windowfocus", "--sync", self.window)
 
     def _shows_a_slider(self) -> bool:
         """Whether the knob of the slider is where it will be."""
-        pill, *_ = self.screen.extent(self.window, PILLS["running"])
-        self.top = pill - 6 * self.scale
         x, y = map(int, self.at("drag 1", share=0.1))
         row = self.screen.picture(self.window)[y : y + 1, x - 3 : x + 4]
-        return pill >= 0 and bool(near(row, LINK).any())
+        return bool(near(row, LINK).any())
 
     def at(self, action: str, share: float = 0.5) -> tuple[str, str]:
         """Where in the window that is."""
@@ -76,7 +73,16 @@ class Steered:
         ends = (region.first, region.last) if region.last else (region.x0, region.x1)
         x = ends[0] + share * (ends[1] - ends[0])
         y = len(picture) - (region.y0 + region.y1) / 2
-        return str(round(x * self.scale)), str(round(self.top + y * self.scale))
+        return str(round(x * self.scale)), str(round(self._top() + y * self.scale))
+
+    def _top(self) -> float:
+        """Where the strip begins: six pixels above how the run stands."""
+        pills = [PILLS[state] for state in ("running", "paused", "stalled")]
+
+        def rows() -> int:
+            return 1 + max(self.screen.extent(self.window, each)[0] for each in pills)
+
+        return eventually(rows, what="how the run stands") - 1 - 6 * self.scale
 
     def click(self, action: str) -> None:
         at = self.at(action)
@@ -137,8 +143,8 @@ def test_a_run_is_steered_by_clicks(
     eventually(lambda: run.title() == "run: Wave", what="the title says so")
 
     run.click("stop")
-    run.screen.wait_for(run.window, ALARM)
     run.wait_running()
+    assert run.told("end") == "None", "it asks once more"
     deadline = Deadline(AMPLE)
     while run.told("end") == "None":
         deadline.check("the second click")
