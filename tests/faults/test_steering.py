@@ -446,8 +446,12 @@ def test_what_nobody_asked_for_is_not_finished_after_a_stop() -> None:
     assert len(done) < 1_000_000
 
 
-def test_the_processes_of_a_stopped_job_end() -> None:
-    """Those that were started for it, with the task that they have in hand."""
+@pytest.mark.parametrize("action", ["stop", "interrupt"])
+def test_the_processes_of_a_job_end_with_it(action: str) -> None:
+    """Those that were started for it, with the task that they have in hand.
+
+    An interrupt by a view reaches the calculation alone, and not its whole group.
+    """
     source = """
 import time
 from async_plot.server import Server
@@ -467,9 +471,10 @@ if __name__ == "__main__":
         assert script.stdout is not None
         with Driver(Path(script.stdout.readline().strip())) as driver:
             assert script.stdout.readline() == "ready\n"
-            driver.steer("stop")
+            driver.steer(action)
             out, err = script.communicate(timeout=AMPLE)
     # What loky's own tracker says of killed processes is another matter.
-    assert (script.returncode, out.splitlines()[-1:]) == (0, ["stopped"])
-    assert "Traceback" not in err
+    assert err.count("Traceback") == (action == "interrupt")
+    assert out == ("stopped\n" if action == "stop" else "")
+    assert script.returncode in ((0,) if action == "stop" else (-signal.SIGINT, 130))
     eventually(lambda: not processes())
