@@ -139,6 +139,7 @@ def fullscreen() -> Iterator[Server]:
     if session is None or session.screen is not None:
         yield server
         return
+    session.settle()
     before = {each.bar for each in session.tail() if isinstance(each, Progress)}
     session.show_screen(
         [sys.executable, "-c"], "bars", lambda: _last_lines(session.tail(), before)
@@ -154,14 +155,14 @@ def fullscreen() -> Iterator[Server]:
 
 
 def _last_lines(tail: list[Message], before: set[str]) -> list[str]:
-    """A line for each bar that began meanwhile and is inside of no other."""
+    """A line for each bar that began meanwhile and stays, but those of tasks."""
     try:
         columns = os.get_terminal_size(2).columns - 1
     except OSError:
         columns = 79
     found = []
     for told in tail:
-        if not isinstance(told, Progress) or told.bar in before or told.parent:
+        if not isinstance(told, Progress) or told.bar in before:
             continue
         if told.leave and told.job in ("", told.bar):
             bare = told.total < 0 and not told.desc and not told.done

@@ -1,4 +1,4 @@
-"""`map` without a server of the user's."""
+"""`map` and `fullscreen` without a server of the user's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 
 import async_plot
 from async_plot.jobs.lines import lines
+from async_plot.net import screen, surroundings
 from async_plot.roster import running
+
+from .ptys import on_terminal
 
 
 def items() -> Iterator[int]:
@@ -28,3 +31,76 @@ def test_its_server_and_its_lines_end_with_the_job(sound: bool) -> None:
                 list(async_plot.map(abs, items(), executor=pool))
     assert lines.asked == 0
     assert running() is None
+
+
+# Bars of its own run, or of the one that goes on already; ends as it is asked to.
+_FULLSCREEN = """
+import sys
+from async_plot import Server, fullscreen, roster, tqdm
+kind, end = sys.argv[1:]
+if kind == "borrowed":
+    server = Server(view=None, name="mine").start()
+    outer = tqdm(total=3, desc="outer")
+with fullscreen() as shown:
+    assert (kind == "borrowed") == (shown.name == "mine")
+    with fullscreen() as again:  # is there already
+        assert again is shown
+    print("printed meanwhile")
+    with tqdm(total=4, position=(3, 5), desc="cells", bar_format="{desc} {n}") as bar:
+        bar.update(4)
+        input()
+        if end == "raise":
+            raise ValueError("as asked for")
+if kind == "borrowed":
+    assert roster.running() is server
+    server.close()
+else:
+    assert roster.running() is None
+print("after")
+"""
+
+
+@pytest.mark.parametrize("kind", ["own", "borrowed"])
+def test_a_full_screen_shows_bars_and_goes(kind: str) -> None:
+    """At their places; with a last line for each that began within."""
+    with on_terminal(_FULLSCREEN, kind, "end") as terminal:
+        terminal.until(lambda: terminal.full and "cells" in terminal.lines[5])
+        assert terminal.lines[5].startswith("   cells")
+        assert kind == "own" or "outer" in terminal.text
+        terminal.until(lambda: "printed meanwhile" in terminal.text)
+        terminal.type(b"\n")
+        assert terminal.wait() == 0
+        terminal.until(lambda: not terminal.full and "after" in terminal.text)
+        lines = [line for line in terminal.lines if line]
+    assert lines[0] == "printed meanwhile"
+    [last] = [line for line in lines if line.startswith("cells: 100%")]
+    assert "4/4" in last and "outer" not in "".join(lines[:3])
+
+
+def test_an_exception_leaves_the_full_screen() -> None:
+    """As it is, with its traceback below the bars."""
+    with on_terminal(_FULLSCREEN, "own", "raise") as terminal:
+        terminal.until(lambda: terminal.full and "cells" in terminal.text)
+        terminal.type(b"\n")
+        assert terminal.wait() == 1
+        terminal.until(lambda: "ValueError: as asked for" in terminal.text)
+        assert not terminal.full and terminal.text.count("Traceback") == 1
+
+
+def test_a_full_screen_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a terminal."""
+    monkeypatch.setattr(surroundings, "has_textual", lambda: False)
+    monkeypatch.setattr(screen, "terminal", lambda: 2)
+    with pytest.raises(ValueError, match="fullscreen needs the extra 'terminal'"):
+        with async_plot.fullscreen():
+            pass
+
+
+def test_nothing_is_shown_where_the_library_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And bars count."""
+    monkeypatch.setenv("ASYNC_PLOT", "off")
+    with async_plot.fullscreen() as server:
+        assert sum(async_plot.tqdm(range(4), position=(0, 1))) == 6
+    assert server.address is None

@@ -176,6 +176,12 @@ class Ledger:
         """How everything stands, for a viewer that comes now."""
         return self._standing.tell(self._clock())
 
+    @property
+    def settled(self) -> bool:
+        """Whether that holds all which has been begun, ended or said here."""
+        reader = self._reader
+        return reader is None or not reader.eager
+
     def end(self, state: RunState, now: float) -> list[Message]:
         """The last news; what still goes on ends as the run does."""
         messages = self.news(now)

@@ -84,6 +84,10 @@ class Annex(Protocol):
     def tail(self) -> list[Message]:
         """What a viewer is told that comes now."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether that holds all which has been begun, ended or said here."""
+
     def join(self, worker: int) -> list[Message]:
         """A worker has connected: what it is told."""
 
@@ -107,6 +111,7 @@ class Nothing:
     """An annex without news; workers that come are welcome and not heard."""
 
     signs = changes = 0
+    settled = True
 
     def open(self, way: Way) -> None:
         """Nobody is sent there."""

@@ -228,11 +228,20 @@ class Session:
         if self.launched is None:
             self.publisher.watch_process = screen.ended
 
+    def settle(self) -> None:
+        """Wait a moment until `tail` holds what has been begun and ended."""
+        annex, deadline = self._annex, time.monotonic() + EXIT_DELAY
+        while annex is not None and not annex.settled and time.monotonic() < deadline:
+            time.sleep(0.002)
+
     def hide_screen(self, state: str, text: str = "") -> None:
         """Leave the terminal as it was, if the run was shown there."""
         screen, self.screen = self.screen, None
-        if screen is not None:
-            screen.last_word(state, text, time.monotonic() + EXIT_DELAY)
+        if screen is None:
+            return
+        self.settle()
+        screen.kill()  # it goes on as long as the run does
+        screen.last_word(state, text, time.monotonic() + EXIT_DELAY)
 
     def wait_for_client(self, seconds: float) -> None:
         """Wait until a figure is open; afterwards the calculation goes on anyway."""
