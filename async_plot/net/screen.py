@@ -22,7 +22,7 @@ Farewell = Callable[[], list[str]]
 
 MAIN = "async_plot.views.terminal.shared"
 PLAIN = "async_plot.views.terminal.plain"
-LEAVING = 0.3  # seconds that the view has to leave the screen, of those of the exit
+LEAVING = 0.3  # seconds of those of the exit that the last lines may take
 STANDING = 0.4  # seconds without a piece of it, after which the terminal is stopped
 WRITING = 0.1  # seconds that the terminal may take for what was printed
 # Colours, cursor, the screen of before, line wrap: in case the view could not.
@@ -129,10 +129,10 @@ class Screen:
         why = f": {lines[-1][:200]}" if lines else ""
         self._over = True
         self._last = f"async_plot: {state}{why}" if self._says_end else ""
-        self._wait_for_view(deadline - WRITING)
         if self._prints is None:
+            self._wait_for_view(deadline)
             let_go(self._view.process)
-        else:
+        else:  # it has nothing to say that we could not: it is not waited for
             self._restore(deadline)
 
     def let_go(self) -> None:

@@ -75,11 +75,18 @@ def test_a_run_ends() -> None:
     [
         (lambda t: t.type(b"raise\n"), 1, ["ValueError: as asked for", "failed"]),
         (lambda t: t.type(b"\x03"), -2, ["KeyboardInterrupt", "interrupted"]),
-        (lambda t: t.type(b"exit\n"), 3, ["typed: exit", "async_plot: lost"]),
-        (lambda t: t.process.terminate(), -15, ["async_plot: lost"]),
         (lambda t: t.process.kill(), -9, ["async_plot: lost"]),
+        # As SIGKILL: nothing of ours comes to it.
+        pytest.param(
+            *(lambda t: t.type(b"exit\n"), 3, ["typed: exit", "async_plot: lost"]),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *(lambda t: t.process.terminate(), -15, ["async_plot: lost"]),
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["exception", "ctrl-c", "os._exit", "SIGTERM", "SIGKILL"],
+    ids=["exception", "ctrl-c", "SIGKILL", "os._exit", "SIGTERM"],
 )
 def test_the_screen_is_restored(
     end: Callable[[Terminal], object], status: int, texts: list[str]
@@ -94,7 +101,9 @@ def test_the_screen_is_restored(
         eventually(lambda: not processes())
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_the_view_is_ended(number: int) -> None:
     """The calculation notices, has its terminal back and goes on."""
     with on_terminal(_RUN) as terminal:
