@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..net import death, runs
+from ..errors import AsyncPlotError
+from ..net import death, files, runs
 from ..wire.framing import printable
 from . import ENDED_SHOWN, Misuse, set_up_debug
 
@@ -66,7 +67,8 @@ def listed() -> list[Listed]:
 
     found = []
     ended = 0
-    for each in runs.list_runs():
+    everything = runs.list_runs()
+    for each in everything:
         alive = each.alive
         ended += not alive
         if not alive and ended > ENDED_SHOWN:
@@ -85,10 +87,26 @@ def listed() -> list[Listed]:
                 run=each,
             )
         )
-    return found
+    return [*found, *_unreadable({each.run for each in everything})]
 
 
 # -- private -----------------------------------------------------------------------
+
+
+def _unreadable(known: set[str]) -> Iterator[Listed]:
+    """Runs whose files say nothing that can be believed, and why."""
+    from ..views.terminal.runs import Listed
+
+    base = files.home() / files.hostname()
+    for name in sorted(set(os.listdir(base)) - known) if base.is_dir() else ():
+        if not (base / name / "connection.json").exists():  # it is being made
+            continue
+        try:
+            runs.read(base / name)
+        except (AsyncPlotError, OSError) as error:
+            why = str(error).replace(f"{base / name}{os.sep}", "")
+            name = printable(name)
+            yield Listed(name, name, state="lost", error=why)
 
 
 def _on_terminal() -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 
+from ...wire.framing import printable
 from ..jobfacts import LONG, doing, facts, summary
 from ..jobparts import Bar, Seat, Shown
 from ..jobs import Jobs
@@ -74,7 +75,7 @@ def bar_pieces(
     text = one_line(title)
     if told.total < 0 and not text and told.postfix:
         # Somebody else's bar, which is text already.
-        return [(" " * indent, "ink"), *mark, (one_line(told.postfix), "ink")]
+        return [(" " * indent, "ink"), *mark, (printable(told.postfix), "ink")]
     # So wide in all lines, that bars stand below each other.
     first = max(8, min(34, width * 3 // 10))
     found = [(w, t, m, k) for w, t, m, k in facts(bar, state, failed, now)]

@@ -56,7 +56,7 @@ def _draw(
     age = _age(listed, watched)
     right: list[Piece] = []
     if room >= 40:
-        right = [(f"{age:>8}", "faint")]
+        right = [(f"{ink.cut(age, 8):>8}", "faint")]
     if room >= 70:
         where = ink.cut(f"{listed.pid} {one_line(listed.host)}", 20)
         right += [(f"  {where:<20}", "faint")]
