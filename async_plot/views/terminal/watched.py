@@ -27,6 +27,7 @@ from ..strip import StripState
 __all__ = ["LOGS", "Watched"]
 
 LOGS = 5000  # records that are kept
+ANSWER = 3.0  # seconds in which a run that can answer does
 
 
 class Watched:
@@ -77,6 +78,7 @@ class Watched:
         self._silence = Silence(client, clock)
         wheel = Wheel(client.steer if client.control else None)
         self.state.controls = Controls(wheel)
+        self._since = clock()  # it is tried to reach it
         self._introduced = False
         self._closed = False
 
@@ -100,8 +102,13 @@ class Watched:
             state.take_stall(stalled, now)
         running = state.state == RunState.RUNNING.value
         state.silent = self._silence.seconds() if running and not self.over else 0.0
-        if state.silent and inbox.welcome is not None:
-            state.silence = explain(inbox.welcome, far=self.client.is_far)
+        known: Any = inbox.welcome
+        if known is None and running and not self.over:
+            # It listens, or its kernel does, and has not said who it is.
+            known, waited = self.client.run, now - self._since
+            state.silent = waited if waited >= ANSWER else 0.0
+        if state.silent:
+            state.silence = explain(known, far=self.client.is_far)
         state.controls.tick(now)
         state.controls.keep(now)
         if ended and not self.over:
