@@ -103,11 +103,12 @@ class Prints:
             self.written += len(data)
 
     def close(self) -> None:
-        """Keep nothing any more."""
-        for number in (self.terminal, self.descriptor, *self._saved.values()):
-            with contextlib.suppress(OSError):
-                os.close(number)
+        """Keep nothing any more. A second time does nothing."""
+        numbers = {self.terminal, self.descriptor, *self._saved.values()}
+        self.terminal = self.descriptor = -1
         self._saved.clear()
+        for number in numbers - {-1}:
+            os.close(number)
 
 
 def put(target: int, data: bytes) -> None:

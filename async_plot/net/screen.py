@@ -78,6 +78,7 @@ class Screen:
         self._lock = threading.Lock()
         self._restored = False
         self._over = False  # the run is: what stays may be told
+        self._done = False
         self._says_end = kind == "page"
         self._prints: Prints | None = None
         number = terminal()
@@ -136,12 +137,13 @@ class Screen:
             self._restore(deadline)
 
     def let_go(self) -> None:
-        """End what is left of it."""
+        """End what is left of it; nothing more is told then."""
         if os.getpid() != self._owner:
             return
         if self._prints is None:
             self._view.let_go()
-        else:
+        elif not self._done:
+            self._over = True
             self._restore(time.monotonic() + WRITING)
 
     def forked(self) -> None:
@@ -191,11 +193,12 @@ class Screen:
             if not self._restored:
                 self._leave_screen(prints)
                 self._restored = True
-            if self._over:
-                self._over = False
+            if self._over and not self._done:
+                self._done = True
                 with contextlib.suppress(OSError):
                     for line in [*self._farewell(), *filter(None, [self._last])]:
                         put(prints.terminal, f"{line}\n".encode(errors="replace"))
+                prints.close()
 
     def _leave_screen(self, prints: Prints) -> None:
         """Have the terminal as it was, with what was printed."""
