@@ -28,7 +28,7 @@ _found = False
 def seek() -> None:
     """Report to the run that this process descends from, if nobody is told of its bars.
 
-    To be called whenever a bar begins: one look for a run takes some 0.1 ms, and there
+    To be called whenever a bar begins: one look for a run takes some 0.2 ms, and there
     is at most one a second. Raises nothing.
     """
     global _looked
