@@ -208,6 +208,10 @@ class Job(Losses):
             self._lose(chunk, parcel)
         elif parcel.state == "lacking":
             self._send(self._supply.again(chunk), whole=True)
+        elif parcel.state == "revoked":
+            self._send(self._supply.again(chunk))  # its worker was slow to begin it
+        elif parcel.state == "markless":
+            self._send_without_marks(self._supply.again(chunk))
         elif parcel.state == "unloadable":
             self._refuse(chunk, parcel.faults[0])
         elif parcel.state == "interrupted":
@@ -353,6 +357,12 @@ class Job(Losses):
             return
         chunk.promise = promise
         promise.add_done_callback(lambda promise: self._landed(chunk, promise))
+
+    def _send_without_marks(self, chunk: Chunk) -> None:
+        """A worker cannot note what it has in hand: none has to from now on."""
+        self._order = replace(self._order, marks=None)
+        self._packed_order = parcels.packed(self._order)
+        self._send(chunk)
 
     def _send_what_can_be(self, chunk: Chunk) -> None:
         """Fail the first task whose arguments cannot be pickled; the others go on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
@@ -19,11 +20,13 @@ from .deaths import Death, Unseen
 from .engines.base import Process
 from .failures import Fault
 from .parcels import Order, Parcel
+from .strays import Strays
 from .supply import Chunk
 
 __all__ = ["Losses"]
 
 _UNNOTICED = 0.5  # seconds that a pool may take to see that a worker has died
+_UNNOTED = "workers died before they could say what they had in hand"
 _UNCLEAR = 3  # deaths that no task is known for, after which a job gives up
 
 
@@ -42,9 +45,11 @@ class Losses(Account):
         self._known: dict[int, Process] = {}
         self._gone: dict[int, float] = {}  # processes, and since when
         self._mourned: set[int] = set()  # processes whose end was told
+        self._ended = False  # whether any has ended with nothing in hand
         self._looked = False  # for deaths, since the pool broke
         self._killers: dict[int, TaskError] = {}
         self._memory = deaths.Memory()
+        self._strays = Strays(self._revoke)
 
     def _landed(self, chunk: Chunk, promise: Any) -> None:
         """Put down what a chunk has come back with, or what became of it."""
@@ -128,7 +133,7 @@ class Losses(Account):
         lose = getattr(self.engine, "lose", None)
         if isinstance(error, _Died) and lose is not None:
             lose(chunk.promise)
-            self._go_on(chunk)
+            self._go_on(chunk, error)
             return
         if isinstance(error, (BrokenExecutor, _Died)):
             self._lost.append(chunk)
@@ -169,7 +174,7 @@ class Losses(Account):
         else:
             self._miss(rest, text, error)
 
-    def _go_on(self, chunk: Chunk) -> None:
+    def _go_on(self, chunk: Chunk, error: BaseException) -> None:
         """A worker has died, and its pool goes on: so do the chunk's other tasks."""
         with self._lock:
             dead, self._deaths = self._deaths, []
@@ -182,13 +187,19 @@ class Losses(Account):
             self._unclear += 1
             if self._unclear > _UNCLEAR:
                 text = "; ".join(deaths.worded(each, self._memory) for each in dead)
-                self._miss([chunk], text, _Died())
+                self._miss([chunk], text, error, "lost again and again")
                 return
         self._supply.back.extendleft(reversed(chunk.without(killers)))
         for task in sorted(killers):
             self._resolve(task, killers[task])
 
-    def _miss(self, chunks: list[Chunk], text: str, error: BaseException) -> None:
+    def _miss(
+        self,
+        chunks: list[Chunk],
+        text: str,
+        error: BaseException,
+        how: str = "lost, since the pool broke",
+    ) -> None:
         """Fail what was lost with a pool, or cannot be performed any more."""
         why = f"a worker died ({text})" if text else failures.brief(error)
         for chunk in chunks:
@@ -196,7 +207,7 @@ class Losses(Account):
                 fault = Fault(
                     argument=failures.shown(item, star=self._star),
                     kind="WorkerDiedError",
-                    text=f"lost, since the pool broke: {why}",
+                    text=f"{how}: {why}",
                     trace="",
                     error=None,
                     time=time.time(),
@@ -248,9 +259,36 @@ class Losses(Account):
         collapse = getattr(self.engine, "collapse", None)
         if unnoticed and collapse is not None:
             collapse()
+        drained = getattr(self.engine, "drained", None)
+        if drained is not None:
+            self._look_for_strays(drained)
+
+    def _look_for_strays(self, drained: Callable[[], bool]) -> None:
+        """Find chunks that a worker took, and died before it could note them."""
+        marks, board = self._order.marks, self._board
+        if marks is None or board is None:
+            return
+        with self._lock:
+            missing = {n for n, c in self._flying.items() if c.taken}
+        if missing:
+            missing -= board.noted(marks.job)
+        if missing and not drained():
+            missing.clear()
+        died = bool(self._mourned or self._ended)
+        for number in self._strays.look(time.monotonic(), missing, died=died):
+            with self._lock:
+                chunk = self._flying.pop(number, None)
+                if chunk is not None and not self._over:
+                    self._arrived.put((chunk, _Died(_UNNOTED)))
+
+    def _revoke(self, chunk: int) -> None:
+        marks, board = self._order.marks, self._board
+        if marks is not None and board is not None:
+            board.revoke(marks.job, chunk)
 
     def _miss_member(self, death: Death) -> None:
         """Have the end of a worker told that had nothing in hand."""
+        self._ended = True
         member = self.crew.find(death.pid)
         if member is not None:  # else nobody has ever heard of it
             ending = "died" if death.status else "ended"  # replaced in good order

@@ -3,7 +3,8 @@
 A file in tmpfs that never has a name, mapped by the calculation and its local workers:
 what a worker has stored there stays when it dies, so its death is named with the very
 task. One store for each task, of a small number: those exist already, and nothing else
-is as quick. Knows no pool.
+is as quick. And where a worker sees which chunks are expected no longer, before it
+begins them. Knows no pool.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _CELLS = 4096
 FIELDS = 5
 BASE = 4
 _TOKEN = 32  # bytes
-_SIZE = _TOKEN + _CELLS * FIELDS * 8
+_REVOKED = 256  # chunks that may be remembered as expected no longer
+_CELL = _CELLS * FIELDS  # where those begin, behind their count
+_SIZE = _TOKEN + (_CELL + 1 + _REVOKED) * 8
 NONE = -1
 
 
@@ -66,18 +69,26 @@ class Marks:
     job: int
 
     def cell(self) -> Any:
-        """Find this process's cell to store into; one that nobody reads, if none."""
-        known = _opened.get(self.token)
-        if known is None:
-            known = _opened[self.token] = _own_cell(self)
-        return known
+        """Find this process's cell to store into; None if it has none."""
+        if self.token not in _opened:
+            _opened[self.token] = _own_cell(self)
+        return _opened[self.token][0]
 
-    def begin(self, cell: Any, chunk: int, first: int) -> None:
-        """Note which chunk is in hand, and its first task."""
+    def begin(self, cell: Any, chunk: int, first: int) -> bool:
+        """Note which chunk is in hand, and its first task.
+
+        Returns
+        -------
+        bool
+            Whether it is still expected: else it may be in other hands by now.
+        """
         cell[BASE] = first
         cell[0] = 0
         cell[3] = chunk
         cell[2] = self.job
+        # Only now: whoever revokes a chunk looks at the cells afterwards.
+        revoked = _opened[self.token][1]
+        return not revoked[0] or _code(self.job, chunk) not in revoked.tolist()
 
     def end(self, cell: Any) -> None:
         """Note that none is."""
@@ -100,7 +111,8 @@ class Board:
             raise
         self._token = secrets.token_bytes(_TOKEN)
         self._memory[:_TOKEN] = self._token
-        self._cells = memoryview(self._memory)[_TOKEN:].cast("q")
+        numbers = memoryview(self._memory)[_TOKEN:].cast("q")
+        self._cells, self._revoked = numbers[:_CELL], numbers[_CELL:]
         self._jobs = 0
 
     def marks(self) -> Marks:
@@ -128,6 +140,17 @@ class Board:
             if pid and jobs[place] == job and self._cells[place * FIELDS + 3] in chunks
         ]
 
+    def noted(self, job: int) -> set[int]:
+        """The chunks of a job that each process, living or dead, has noted last."""
+        jobs, chunks = self._cells[2::FIELDS].tolist(), self._cells[3::FIELDS].tolist()
+        return {chunk for its, chunk in zip(jobs, chunks) if its == job}
+
+    def revoke(self, job: int, chunk: int) -> None:
+        """Let no worker begin this chunk that has not noted it yet."""
+        count = self._revoked[0]
+        self._revoked[1 + count % _REVOKED] = _code(job, chunk)
+        self._revoked[0] = count + 1
+
 
 def board() -> Board | None:
     """The board of this process; None where there can be none."""
@@ -145,7 +168,7 @@ def board() -> Board | None:
 _lock = threading.Lock()
 _board: Board | None = None
 _tried = False
-_opened: dict[bytes, Any] = {}  # by token, in a worker
+_opened: dict[bytes, tuple[Any, Any]] = {}  # by token, in a worker
 
 
 def _places(pid: int) -> list[int]:
@@ -153,9 +176,14 @@ def _places(pid: int) -> list[int]:
     return [(start + i) % _CELLS * FIELDS for i in range(16)]
 
 
-def _own_cell(marks: Marks) -> Any:
+def _code(job: int, chunk: int) -> int:
+    return job << 40 | chunk
+
+
+def _own_cell(marks: Marks) -> tuple[Any, Any]:
     with contextlib.suppress(OSError, ValueError):
-        cells = _mapped(marks)
+        numbers = _mapped(marks)
+        cells, revoked = numbers[:_CELL], numbers[_CELL:]
         pid = os.getpid()
         for place in _places(pid):
             owner = cells[place + 1]
@@ -163,9 +191,10 @@ def _own_cell(marks: Marks) -> Any:
             if owner in (0, pid) or not os.path.exists(f"/proc/{owner}"):
                 cell = cells[place : place + FIELDS]
                 cell[0] = NONE
+                cell[2] = cell[3] = 0  # what was noted by who had it before
                 cell[1] = pid
-                return cell
-    return [0] * FIELDS
+                return cell, revoked
+    return None, None
 
 
 def _mapped(marks: Marks) -> Any:

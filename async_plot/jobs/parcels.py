@@ -66,7 +66,9 @@ class Parcel(NamedTuple):
     ----------
     state : str
         ``"done"``, ``"interrupted"``, ``"lacking"`` where the worker does not have the
-        function, or ``"unloadable"`` where it cannot bring it, or the arguments, back.
+        function, ``"unloadable"`` where it cannot bring it, or the arguments, back,
+        ``"markless"`` where it cannot note what it has in hand, or ``"revoked"`` where
+        nobody waits for the chunk any more.
     performed : int
         How many of its tasks were; the others are handed back.
     results : Shipment or list

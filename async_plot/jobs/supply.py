@@ -48,6 +48,12 @@ class Chunk:
         promise = self.promise
         return promise is not None and not promise.done()
 
+    @property
+    def taken(self) -> bool:
+        """Whether a pool has it, so that it cannot be cancelled any more."""
+        promise = self.promise
+        return promise is not None and bool(promise.running())
+
     def without(self, gone: Collection[int]) -> list[Chunk]:
         """Divide it into what lies between some tasks, which are left out."""
         rest: list[Chunk] = []

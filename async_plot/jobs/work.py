@@ -213,11 +213,16 @@ def run_chunk(
     seat = _seated(order)
     if order.job in _refused:
         return _parcel(seat, "interrupted", began)
-    cell = [0] * marks.FIELDS if order.marks is None else order.marks.cell()
+    cell: Any = [0] * marks.FIELDS
     if order.marks is not None:
         orphans.watch()  # marks are for processes that the calculation started
+        cell = order.marks.cell()
+        if cell is None:
+            # Before anything is performed: what is not noted might be taken for lost.
+            return _parcel(seat, "markless", began)
         # Before anything is loaded: that can end a process, too.
-        order.marks.begin(cell, number, first)
+        if not order.marks.begin(cell, number, first):
+            return _parcel(seat, "revoked", began)
     try:
         if travels:
             function = _loaded(order)

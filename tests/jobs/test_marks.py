@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import multiprocessing
 import os
 
@@ -69,7 +70,30 @@ def test_another_file_is_not_written_into(board: marks.Board) -> None:
     """A number may mean another file on another machine."""
     given = board.marks()
     wrong = marks.Marks(given.pid, given.descriptor, bytes(32), 1)
-    wrong.cell()[0] = 5
+    assert wrong.cell() is None
     nowhere = marks.Marks(given.pid, 9999, bytes(31), 1)
-    nowhere.cell()[0] = 5
+    assert nowhere.cell() is None
     assert board.read(os.getpid()) is None
+
+
+def test_what_is_revoked_is_not_begun(board: marks.Board) -> None:
+    """Of this job; the others, and what was begun before, go on."""
+    given, other = board.marks(), board.marks()
+    cell = given.cell()
+    assert given.begin(cell, 1, 0)
+    assert board.noted(given.job) == {1} and board.noted(other.job) == set()
+    board.revoke(given.job, 2)
+    assert not given.begin(cell, 2, 0)
+    assert given.begin(cell, 1, 0) and other.begin(cell, 2, 0)
+
+
+def test_a_place_that_is_taken_over_notes_nothing(board: marks.Board) -> None:
+    """What a dead process had noted there is none of the new one's."""
+    given = board.marks()
+    place = marks._places(os.getpid())[0]
+    board._cells[place + 1 : place + 4] = memoryview(
+        array.array("q", [1 << 30, given.job, 8])
+    )
+    assert board.noted(given.job) == {8}
+    assert given.cell() is not None
+    assert board.noted(given.job) == set()

@@ -87,7 +87,12 @@ class Engine(Protocol):
 
 
 class Survivor(Engine, Protocol):
-    """An engine whose pool goes on when a worker dies, and does not say whose chunk."""
+    """An engine whose pool goes on when a worker dies, and does not say whose chunk.
+
+    One whose workers may die between taking a chunk and noting it has ``drained()``,
+    too: whether nothing lies in the pool's queues, neither chunks nor results. The
+    promises that it gives are `concurrent.futures.Future`.
+    """
 
     def lose(self, promise: Any) -> None:
         """Take note that the worker died which had this chunk: it will not be done."""

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["Guard", "Jam", "bury", "guard", "guarded", "is_whole"]
+__all__ = ["Guard", "Jam", "bury", "guard", "guarded", "is_whole", "waiting"]
 
 LOOK = 0.05  # seconds between two looks
 # Seconds in which no living worker may have been able to hold a lock. The holder reads
@@ -121,8 +121,8 @@ class Guard:
         tasks, results = pool._inqueue, pool._outqueue
         self._tasks, self._reader = tasks._rlock, tasks._reader
         self._jams = (
-            Jam(tasks._rlock, lambda: _waiting(tasks._reader) or None),
-            Jam(results._wlock, lambda: _none(_waiting(results._reader))),
+            Jam(tasks._rlock, lambda: waiting(tasks._reader) or None),
+            Jam(results._wlock, lambda: _none(waiting(results._reader))),
         )
         threading.Thread(
             target=self._run, name="async_plot guard of a pool", daemon=True
@@ -222,7 +222,7 @@ def _lives(process: Any) -> bool:
     return popen is not None and popen.returncode is None
 
 
-def _waiting(reader: Any) -> int:
+def waiting(reader: Any) -> int:
     """How many bytes lie in a pipe; 1 for some where the system does not count."""
     try:
         import fcntl

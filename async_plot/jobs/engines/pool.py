@@ -13,7 +13,7 @@ from multiprocessing import pool as pools
 from typing import Any, cast
 
 from .base import Kind
-from .jams import Guard, guard, guarded
+from .jams import Guard, guard, guarded, waiting
 from .local import LocalPool, Seen
 
 __all__ = ["Pool"]
@@ -55,6 +55,13 @@ class Pool(LocalPool):
         if self._guard is None and any(process.exitcode for process in seen):
             self._guard = guard(self._pool)
         return seen
+
+    def drained(self) -> bool:
+        """Whether nothing lies in its queues: what it was given, workers have."""
+        pool = self._pool
+        return pool._taskqueue.empty() and not any(
+            waiting(queue._reader) for queue in (pool._inqueue, pool._outqueue)
+        )
 
     # -- the pool --------------------------------------------------------------
 
