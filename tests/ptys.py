@@ -1,4 +1,4 @@
-"""A script on a terminal of its own, seen through pyte."""
+"""Programs on a real terminal of their own: a pty, and the screen pyte makes of it."""
 
 from __future__ import annotations
 
@@ -6,56 +6,92 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyte
 
-from .helpers import AMPLE, PATIENT, eventually
+from .helpers import AMPLE, PATIENT, Deadline, eventually
 
-__all__ = ["Terminal", "on_terminal"]
+__all__ = ["Terminal", "on_terminal", "terminal"]
+
+# Makes the terminal that its standard input is its own, and becomes the program.
+START = (
+    "import fcntl, os, sys, termios; os.setsid();"
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+)
 
 
 class Terminal:
-    """A terminal with a script in its foreground.
+    """A terminal with a program in its foreground.
 
     Attributes
     ----------
     process : Popen
-        The script.
+        The program.
     raw : bytearray
         All that was written to the terminal.
     """
 
-    def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        size: tuple[int, int] = (100, 30),
+        encoding: str = "utf-8",
+        cwd: Path | None = None,
+    ) -> None:
         self.raw = bytearray()
-        self._master = master
-        self._screen = _Screen(80, 24)
+        self._hung_up = False
+        self._lock = threading.RLock()
+        self._screen = _Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
-        self._lock = threading.Lock()
+        self._error: Exception | None = None  # a defect of the screen's
+        if encoding != "utf-8":
+            self._stream.select_other_charset("@")
+        self._master, self._slave = pty.openpty()
+        self._set_size(*size)
+        self._before = termios.tcgetattr(self._slave)
+        self.process = subprocess.Popen(
+            [sys.executable, "-SE", "-c", START, *command],
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            env={**os.environ, "TERM": "xterm-256color", **(env or {})},
+            cwd=cwd,
+        )
         self._thread = threading.Thread(target=self._read, name="terminal")
         self._thread.start()
 
     def _read(self) -> None:
-        while True:
-            try:
-                data = os.read(self._master, 1 << 16)
-            except OSError:  # nobody has it any more
-                return
+        while not self._hung_up:
+            # A read that waits would keep the terminal open.
+            if not select.select([self._master], [], [], 0.02)[0]:
+                continue
+            data = os.read(self._master, 1 << 16)
             with self._lock:
                 self.raw += data
-                self._stream.feed(data)
+                try:
+                    self._stream.feed(data)
+                except Exception as error:
+                    self._error = error
+                    return
+
+    # -- what is to be seen ----------------------------------------------------
 
     @property
     def lines(self) -> list[str]:
-        """What is to be seen, without blanks at the ends."""
+        """What stands on the screen, without blanks at the ends."""
         with self._lock:
             return [line.rstrip() for line in self._screen.display]
 
@@ -66,9 +102,9 @@ class Terminal:
 
     @property
     def full(self) -> bool:
-        """Whether the other screen is shown."""
+        """Whether a program has the whole screen, and not the shell's lines."""
         with self._lock:
-            return self._screen.alternate
+            return self._screen.kept is not None
 
     @property
     def cursor_shown(self) -> bool:
@@ -76,62 +112,130 @@ class Terminal:
         with self._lock:
             return not self._screen.cursor.hidden
 
-    def type(self, keys: bytes) -> None:
-        """Press keys."""
-        os.write(self._master, keys)
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Make it another size."""
+    @property
+    def restored(self) -> bool:
+        """Whether all that a program has asked of the terminal was taken back."""
         with self._lock:
-            self._screen.resize(rows, columns)
-        fcntl.ioctl(
-            self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0)
-        )
+            raw = bytes(self.raw)
+        for mode in (b"1049", b"1000", b"1003", b"1006", b"2004"):
+            if raw.rfind(b"\x1b[?%sh" % mode) > raw.rfind(b"\x1b[?%sl" % mode):
+                return False
+        hidden = raw.rfind(b"\x1b[?25l") > raw.rfind(b"\x1b[?25h")
+        return not hidden and termios.tcgetattr(self._slave)[3] == self._before[3]
 
     def until(self, predicate: Callable[[], object]) -> None:
         """Wait for something to be seen."""
         try:
             eventually(predicate)
         except AssertionError:
-            raise AssertionError(f"the screen:\n{self.text}") from None
+            raise AssertionError(f"the screen:\n{self.text}") from self._error
 
-    def wait(self) -> int:
-        """Wait for the end of the script."""
-        return self.process.wait(AMPLE)
+    def shows(
+        self, *wanted: str | Callable[[str], bool], seconds: float = AMPLE
+    ) -> str:
+        """Wait until all of that stands on the screen; what stands there then."""
+        deadline = Deadline(seconds)
+        while True:
+            text = self.text
+            if all(w(text) if callable(w) else w in text for w in wanted):
+                return text
+            if self._error is not None:
+                raise self._error
+            ended = self.process.poll()
+            deadline.check(f"{wanted} (ended: {ended}) on\n{text}")
+            time.sleep(0.01)
+
+    # -- what its user does ----------------------------------------------------
+
+    def type(self, keys: str | bytes) -> None:
+        """Press keys."""
+        os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give it another size; the kernel tells the program."""
+        with self._lock:
+            # Anew: pyte's own way leaves its cursor outside. Programs draw all again.
+            kept = self._screen.kept
+            self._stream.detach(self._screen)
+            self._screen = _Screen(columns, rows)
+            self._screen.kept = kept
+            self._stream.attach(self._screen)
+        self._set_size(columns, rows)
+
+    def _set_size(self, columns: int, rows: int) -> None:
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Take nothing of what the program writes, as a network that stands still."""
+        with self._lock:
+            yield
+
+    def wait(self, seconds: float = AMPLE) -> int:
+        """Wait for the program's end; its exit status."""
+        return self.process.wait(seconds)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as its window being closed does."""
+        self._hung_up = True
+        self._thread.join(AMPLE)
+        os.close(self._slave)
+        os.close(self._master)
 
     def close(self) -> None:
-        """Hang up."""
+        """End what still runs."""
         with contextlib.suppress(ProcessLookupError):
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(AMPLE)
+        if not self._hung_up:
+            self.hang_up()
 
 
 class _Screen(pyte.Screen):
     """One that knows the other screen, which pyte does not."""
 
-    def __init__(self, columns: int, rows: int) -> None:
-        self.alternate = False
-        self._before: tuple[object, object] | None = None
-        super().__init__(columns, rows)
+    # Cells and cursor of the shell's screen, while the other one is shown.
+    kept: tuple[dict[int, dict[int, Any]], tuple[int, int]] | None = None
 
-    def set_mode(self, *modes: int, **options: object) -> None:
-        if 1049 in modes and not self.alternate:
-            self.alternate = True
-            kept = [dict(self.buffer[row]) for row in range(self.lines)]
-            self._before = (kept, (self.cursor.x, self.cursor.y))
+    def set_mode(self, *modes: int, **options: Any) -> None:
+        if 1049 in modes and self.kept is None:
+            cells = {y: dict(line) for y, line in self.buffer.items()}
+            self.kept = cells, (self.cursor.x, self.cursor.y)
             self.erase_in_display(2)
         super().set_mode(*modes, **options)
 
-    def reset_mode(self, *modes: int, **options: object) -> None:
-        if 1049 in modes and self.alternate and self._before is not None:
-            self.alternate = False
-            kept, place = self._before
-            self.erase_in_display(2)
-            for row, cells in enumerate(kept):  # type: ignore[arg-type,var-annotated]
-                self.buffer[row].update(cells)
-            self.cursor.x, self.cursor.y = place  # type: ignore[misc]
+    def reset_mode(self, *modes: int, **options: Any) -> None:
         super().reset_mode(*modes, **options)
+        if 1049 in modes and self.kept is not None:
+            (cells, place), self.kept = self.kept, None
+            self.erase_in_display(2)
+            for y, line in cells.items():
+                if y < self.lines:
+                    self.buffer[y].update(line)
+            self.cursor.x, self.cursor.y = place
+            self.ensure_hbounds()
+            self.ensure_vbounds()
+
+
+@contextlib.contextmanager
+def terminal(command: Sequence[str], **options: Any) -> Iterator[Terminal]:
+    """Run a program on a terminal of its own; it is ended at the exit.
+
+    Parameters
+    ----------
+    command : list of str
+        The program and its arguments.
+    **options
+        ``env`` is added to the environment, ``size`` is columns and rows; ``encoding``
+        and ``cwd``.
+    """
+    opened = Terminal(command, **options)
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 @contextlib.contextmanager
@@ -157,28 +261,10 @@ def on_terminal(
     """
     script = Path(os.environ["ASYNC_PLOT_HOME"]).parent / "script.py"
     script.write_text(source)
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    start = (
-        "import fcntl, os, sys, termios; os.setsid();"
-        "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-    )
-    command = [*(python or [sys.executable]), str(script), *argv]
-    process = subprocess.Popen(
-        [sys.executable, "-c", start, *command],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env={**os.environ, "PYTHONPATH": PATIENT, "TERM": "xterm", **(env or {})},
+    with terminal(
+        [*(python or [sys.executable]), str(script), *argv],
+        env={"PYTHONPATH": PATIENT, "TERM": "xterm", **(env or {})},
+        size=size,
         cwd=script.parent,
-    )
-    terminal = Terminal(master, process)
-    if size != (80, 24):
-        terminal.resize(*size)
-    try:
-        yield terminal
-    finally:
-        terminal.close()
-        os.close(slave)  # the reader ends when nobody else has it
-        terminal._thread.join(AMPLE)
-        os.close(master)
+    ) as opened:
+        yield opened

@@ -12,7 +12,7 @@ import pytest
 from async_plot.server import Server
 
 from ..helpers import eventually
-from ..views.terminal.terminals import Terminal, terminal
+from ..ptys import Terminal, terminal
 
 TOP = [sys.executable, "-m", "async_plot", "top"]
 
@@ -35,7 +35,7 @@ def test_ctrl_c_leaves_it_and_the_screen_is_as_before(server: Server) -> None:
     """A terminal in raw mode gives it as a key."""
     with terminal([*TOP, "solver"]) as opened:
         opened.shows("▶ running", "30 / 200")
-        assert opened.is_whole
+        assert opened.full
         opened.type("\x03")
         assert "running" not in left(opened)
         assert opened.process.returncode == 0
