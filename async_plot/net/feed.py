@@ -152,9 +152,11 @@ class Feed:
     def show(self) -> None:
         """Have the newest arguments shown, if they were not; raises nothing of theirs.
 
-        Called where the calculation pauses: what is looked at is where it stands.
+        Called where the calculation pauses: what is looked at is where it stands. Not
+        by another thread than the one that hands them over, which may be changing them.
         """
-        if not self._first and self._count != self._snapshot_number:
+        own = self.caller == threading.get_ident()
+        if own and not self._first and self._count != self._snapshot_number:
             self._take()
 
     def last_snapshot(self, *, clean: bool) -> Snapshot | None:

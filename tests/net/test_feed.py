@@ -121,6 +121,19 @@ def test_what_was_not_shown_is_shown_when_asked_for() -> None:
     assert (feed.drain(), feed.refused) == ([], 1)
 
 
+def test_another_thread_shows_nothing() -> None:
+    """Whoever hands them over may be changing its arrays just then."""
+    feed = Feed("", None)
+    feed.update(1)
+    feed.update(2)
+    other = threading.Thread(target=feed.show)
+    other.start()
+    other.join()
+    assert [each.number for each in feed.drain()] == [1]
+    feed.show()
+    assert [each.number for each in feed.drain()] == [2]
+
+
 def test_at_the_end_the_last_call_is_taken_if_it_was_not() -> None:
     """And nothing where it was, or where there was none."""
     assert Feed("", None).last_snapshot(clean=True) is None

@@ -88,7 +88,13 @@ def steered() -> Iterator[Steered]:
 class Loop:
     """A calculation in a thread, which comes to a checkpoint again and again."""
 
-    def __init__(self, helm: Helm, feeds: tuple[Feed, ...] = ()) -> None:
+    def __init__(
+        self,
+        helm: Helm,
+        feeds: tuple[Feed, ...] = (),
+        updates: tuple[object, ...] = (),
+    ) -> None:
+        self._updates = updates  # what each feed is handed first
         self.passed = 0
         self.over = False
         self.error: BaseException | None = None
@@ -98,6 +104,9 @@ class Loop:
 
     def _run(self) -> None:
         try:
+            for feed in self._feeds:
+                for each in self._updates:
+                    feed.update(each)
             while not self.over:
                 self._helm.obey(self._feeds)
                 self.passed += 1
@@ -220,17 +229,11 @@ def test_what_runs_cannot_be_stepped_or_resumed(steered: Steered, action: str) -
 def test_what_is_looked_at_is_where_it_stands(steered: Steered) -> None:
     """The newest arguments are shown where the pause begins, though none were due."""
     feed = Feed("", None)
-    feed.update(1)
-    feed.update(2)
-    assert feed.updates == 2
-    [first] = feed.drain()
-    assert first.number == 1
     steered.ask("pause")
-    with Loop(steered.helm, (feed,)):
+    with Loop(steered.helm, (feed,), updates=(1, 2)):
         assert paused(steered)
-        eventually(lambda: feed.has_news)
-        [shown] = feed.drain()
-        assert shown.number == 2
+        first, shown = feed.drain()
+        assert (first.number, shown.number) == (1, 2)
         steered.ask("step")
         assert paused(steered)
         assert not feed.has_news  # it was shown
@@ -241,10 +244,8 @@ def test_arguments_that_cannot_be_shown_are_refused_and_no_error(
 ) -> None:
     """As in any other update."""
     feed = Feed("", None)
-    feed.update(1)
-    feed.update(threading.Lock())
     steered.ask("pause")
-    with Loop(steered.helm, (feed,)) as loop:
+    with Loop(steered.helm, (feed,), updates=(1, threading.Lock())) as loop:
         assert paused(steered)
         steered.ask("resume")
         assert loop.goes_on()
