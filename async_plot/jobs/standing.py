@@ -6,7 +6,6 @@ Bounded, whatever is told. Knows no clock, thread or socket.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
 
 from ..wire.messages import Failure, Job, Message, Progress, Slowest, Worker
@@ -87,17 +86,18 @@ class Standing:
         return True
 
     def tell(self, now: float) -> list[Message]:
-        """All of it, for somebody who knows nothing.
+        """All of it, for somebody who knows nothing. Any thread.
 
         A bar is told when it has changed, which may be long ago.
         """
+        # Lists are made in one step: another thread may take messages meanwhile.
         return [
-            *self._jobs.values(),
-            *self._ended.values(),
-            *(_aged(bar, now - at) for bar, at in self._running.values()),
-            *self._workers.values(),
-            *self._slowest.values(),
-            *(each for failures in self._failures.values() for each in failures),
+            *list(self._jobs.values()),
+            *list(self._ended.values()),
+            *(_aged(bar, now - at) for bar, at in list(self._running.values())),
+            *list(self._workers.values()),
+            *list(self._slowest.values()),
+            *(each for told in list(self._failures.values()) for each in told.all()),
         ]
 
     def running(self) -> list[Progress]:
@@ -189,6 +189,5 @@ class _Failures:
         else:
             self._newest.append(failure)
 
-    def __iter__(self) -> Iterator[Failure]:
-        yield from self._first
-        yield from self._newest
+    def all(self) -> list[Failure]:
+        return [*list(self._first), *list(self._newest)]
