@@ -139,19 +139,26 @@ def fullscreen() -> Iterator[Server]:
     if session is None or session.screen is not None:
         yield server
         return
-    session.settle()
-    before = {each.bar for each in session.tail() if isinstance(each, Progress)}
-    session.show_screen(
-        [sys.executable, "-c"], "bars", lambda: _last_lines(session.tail(), before)
-    )
     try:
+        session.settle()
+        before = {each.bar for each in session.tail() if isinstance(each, Progress)}
+        session.show_screen(
+            [sys.executable, "-c"], "bars", lambda: _last_lines(session.tail(), before)
+        )
         yield server
-    finally:
-        error = sys.exc_info()[1]
+    except BaseException as error:
         if own:
-            server.__exit__(type(error) if error else None, error, None)
+            taken = server.__exit__(type(error), error, error.__traceback__)
         else:
             session.hide_screen(outcome(error)[0].value)
+            taken = False
+        if not taken:  # as any ``with`` block of that server would
+            raise
+    else:
+        if own:
+            server.close()
+        else:
+            session.hide_screen(outcome(None)[0].value)
 
 
 def _last_lines(tail: list[Message], before: set[str]) -> list[str]:

@@ -9,10 +9,25 @@ import pytest
 
 import async_plot
 from async_plot.jobs.lines import lines
-from async_plot.net import screen, surroundings
+from async_plot.net import runs, screen, surroundings
+from async_plot.net.helm import Asker
+from async_plot.net.session import Session
 from async_plot.roster import running
+from async_plot.wire.messages import Steer
 
 from .ptys import on_terminal
+
+
+def state(server: async_plot.Server) -> str:
+    """How its run has ended."""
+    assert server.connection_file is not None
+    return runs.read(server.connection_file).state
+
+
+def steer(server: async_plot.Server, action: str) -> None:
+    """Have a view do something."""
+    command = Steer(action, "", "", "anna@node1, top", "")
+    server._helm.hear(command, Asker("127.0.0.1:1", may=True), 0.0)
 
 
 def items() -> Iterator[int]:
@@ -85,6 +100,43 @@ def test_an_exception_leaves_the_full_screen() -> None:
         assert terminal.wait() == 1
         terminal.until(lambda: "ValueError: as asked for" in terminal.text)
         assert not terminal.full and terminal.text.count("Traceback") == 1
+
+
+@pytest.fixture
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No view is launched."""
+    monkeypatch.setattr(Session, "show_screen", lambda *arguments: None)
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_full_screen_ends_as_its_block_does() -> None:
+    """Not by an exception that is being handled around it."""
+    with pytest.raises(KeyError), async_plot.fullscreen() as server:
+        raise KeyError
+    assert state(server) == "failed"
+    try:
+        raise KeyError
+    except KeyError:
+        with async_plot.fullscreen() as server:
+            pass
+    assert state(server) == "finished"
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_full_screen_that_is_stopped_lets_the_script_go_on() -> None:
+    """If the run is its own; one that it has borrowed ends in its own block."""
+    with async_plot.fullscreen() as own:
+        steer(own, "stop")
+        own.checkpoint()
+        pytest.fail("it was not stopped")
+    assert state(own) == "stopped"
+    with async_plot.Server(view=None) as server:
+        with async_plot.fullscreen() as borrowed:
+            assert borrowed is server
+            steer(server, "stop")
+            server.checkpoint()
+        pytest.fail("it was not stopped")
+    assert state(server) == "stopped"
 
 
 def test_a_full_screen_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
