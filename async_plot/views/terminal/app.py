@@ -20,9 +20,11 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -31,6 +33,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from ...client import Client
+from ...wire.framing import printable
 from ..wording import one_line
 from . import help
 from .details import TextPage
@@ -145,6 +148,13 @@ class Top(App[int]):
         # However much there is to draw, most of a core is left to others.
         took = time.perf_counter() - begun
         self.set_timer(max(EVERY - took, took / SHARE, 0.01), self._tick)
+
+    def _fatal_error(self) -> None:
+        # textual's own traceback tells the values of all variables, over many screens.
+        error = self._exception
+        lines = traceback.format_exception(error) if error is not None else ()
+        self._exit_renderables.append(Text(printable("".join(lines), "\n")))
+        self._close_messages_no_wait()
 
     def on_cursor_position(self) -> None:
         """Tell whoever asked that the terminal has come so far."""
