@@ -31,6 +31,10 @@ START = (
 )
 
 
+# Written behind all else, and nothing to be seen: it is no text, and moves no cursor.
+_MARK = 8 * b"\0"
+
+
 class Terminal:
     """A terminal with a program in its foreground.
 
@@ -53,6 +57,7 @@ class Terminal:
     ) -> None:
         self.raw = bytearray()
         self._hung_up = False
+        self._stopped = False
         self._lock = threading.RLock()
         self._screen = _Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
@@ -170,11 +175,32 @@ class Terminal:
     def stopped(self) -> Iterator[None]:
         """Take nothing of what the program writes, as a network that stands still."""
         with self._lock:
-            yield
+            self._stopped = True
+            try:
+                yield
+            finally:
+                self._stopped = False
 
     def wait(self, seconds: float = AMPLE) -> int:
-        """Wait for the program's end; its exit status."""
-        return self.process.wait(seconds)
+        """Wait for the program's end, and see all that it wrote; its exit status."""
+        status = self.process.wait(seconds)
+        if not self._hung_up and not self._stopped:
+            self._see_all()
+        return status
+
+    def _see_all(self) -> None:
+        """Wait until what was written up to now has been read."""
+        with self._lock:
+            begin = len(self.raw)
+        os.write(self._slave, _MARK)
+
+        def seen() -> bool:
+            with self._lock:
+                if self._error is not None:
+                    raise self._error
+                return self.raw.find(_MARK, begin) >= 0
+
+        eventually(seen, what="all that was written")
 
     def hang_up(self) -> None:
         """Close the terminal, as its window being closed does."""
