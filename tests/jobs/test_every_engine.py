@@ -28,6 +28,7 @@ from async_plot import Client, Server
 from ..helpers import AMPLE, ROOT, eventually
 from .cases import CASES
 from .every import _as_in_a_script  # noqa: F401 - a fixture
+from .watched import MARK, WATCHED
 
 LOCAL = ["threads", "thread-pool", "processes", "loky", "pool", "mpire"]
 
@@ -69,8 +70,11 @@ def test_case(pools: dict[str, Any], engine: str, case: Callable[[Any], None]) -
 
 
 @pytest.mark.parametrize("cluster", ["dask", "mpi"])
-def test_cases_on_a_cluster(cluster: str, tmp_path: Path) -> None:
-    """Workers of dask, and ranks of MPI; each in processes of their own."""
+def test_cases_on_a_cluster(cluster: str, home: Path, tmp_path: Path) -> None:
+    """Workers of dask, and ranks of MPI; each in processes of their own.
+
+    And what a program is told of their jobs, that looks by a `Client`.
+    """
     file = tmp_path / "answers.json"
     python = [sys.executable]
     if cluster == "mpi":
@@ -78,7 +82,7 @@ def test_cases_on_a_cluster(cluster: str, tmp_path: Path) -> None:
     cases = Path(__file__).with_name("cases.py")
     done = subprocess.run(
         [*python, str(cases), cluster, str(file)],
-        env={**os.environ, **MPI, "PYTHONPATH": str(ROOT), "ASYNC_PLOT": "off"},
+        env={**os.environ, **MPI, "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -86,9 +90,10 @@ def test_cases_on_a_cluster(cluster: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0 and file.exists(), done.stdout + done.stderr
     said: dict[str, str] = json.loads(file.read_text())
-    assert list(said) == list(CASES)
+    assert list(said) == [*CASES, *WATCHED]
     failed = [f"{name}:\n{trace}" for name, trace in said.items() if trace]
     assert not failed, "\n".join(failed)
+    assert done.stderr.partition(MARK)[2].strip() == ""
 
 
 @pytest.mark.parametrize(
