@@ -99,7 +99,7 @@ class Account:
         self.bar = _TaskBar(total, desc=desc, unit="task")
         self.bar.counted = weakref.WeakMethod(self.counted)
         self.bar.job = self.bar.key
-        self.crew = Crew(self.bar.key, self.started)
+        self.crew = Crew(self.bar.key, time.monotonic())
 
     # -- what it is ------------------------------------------------------------
 
@@ -156,7 +156,7 @@ class Account:
     def _account(self, chunk: Chunk, parcel: Parcel) -> None:
         self._returned += parcel.performed
         if parcel.state == "done" or parcel.performed:
-            member = self.crew.take(parcel)
+            member = self.crew.take(parcel, time.monotonic())
             if parcel.worked and parcel.performed:
                 self._supply.time(parcel.worked / parcel.performed)
         for place, fault in parcel.faults.items():

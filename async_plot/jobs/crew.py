@@ -58,7 +58,7 @@ class Member:
     def __init__(self, key: str, job: str, number: int, started: float) -> None:
         self.key = key
         self.number = number
-        self.started = started  # of the job, seconds since the epoch
+        self.started = started  # of the job, by our monotonic clock
         self.near: Seat | None = None  # where it is a thread of this process
         self.host = ""
         self.pid = 0
@@ -68,7 +68,10 @@ class Member:
         self.done = self.failed = 0
         self.startup = self.init = self.waiting = self.working = self.ending = 0.0
         self.cpu = self.memory = -1.0
-        self.left = 0.0  # when its newest chunk ended
+        # When its newest chunk ended, by its own clock, and when that was told, by
+        # ours: neither can be compared with the other, nor jumps as the time of day.
+        self.left: float | None = None
+        self.back = 0.0
         self.state = "waiting"
         self.text = ""
         self.over = False
@@ -96,15 +99,16 @@ class Member:
         if said.memory >= 0:
             self.memory = said.memory
 
-    def take(self, parcel: Parcel) -> None:
+    def take(self, parcel: Parcel, now: float) -> None:
         """Take over what a chunk has told at its end."""
         self._changes += 1
         self.host, self.pid, self.thread = parcel.host, parcel.pid, parcel.thread
-        if self.left:
+        if self.left is not None:
             self.waiting += max(0.0, parcel.began - self.left)
         else:
-            self.startup = max(0.0, parcel.began - self.started)
-        self.left = parcel.ended
+            took = parcel.ended - parcel.began
+            self.startup = max(0.0, now - self.started - took)
+        self.left, self.back = parcel.ended, now
         self.init += parcel.init
         self.working += parcel.worked
         self.done += parcel.performed
@@ -121,8 +125,9 @@ class Member:
             return
         self.over = True
         self.state, self.text = state, text
-        if self.left:
-            self.ending = max(0.0, (now or time.time()) - self.left)
+        if self.left is not None:
+            now = time.monotonic() if now is None else now
+            self.ending = max(0.0, now - self.back)
 
     # -- the reader's thread ---------------------------------------------------
 
@@ -217,7 +222,7 @@ class Crew:
     job : str
         Identifier of the job.
     started : float
-        Seconds since the epoch.
+        Seconds on the monotonic clock.
     """
 
     def __init__(self, job: str, started: float) -> None:
@@ -243,10 +248,10 @@ class Crew:
                 return member
         return None
 
-    def take(self, parcel: Parcel) -> Member:
-        """Take over what a chunk has told at its end."""
+    def take(self, parcel: Parcel, now: float) -> Member:
+        """Take over what a chunk has told at its end, at this instant."""
         member = self.member(parcel.seat)
-        member.take(parcel)
+        member.take(parcel, now)
         self.record.add(parcel.slowest, member.number)
         return member
 

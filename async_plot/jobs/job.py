@@ -103,7 +103,7 @@ class Job(Losses):
             self._order = self._ordered_once()
             self._packed_order = b"" if self._near else parcels.packed(self._order)
         except BaseException:  # the function cannot be pickled: nothing begins
-            self.crew.end(time.time())
+            self.crew.end(time.monotonic())
             self.bar.close("failed")
             engine.release(abandoned=False)
             raise
@@ -158,6 +158,9 @@ class Job(Losses):
                 self._unkept = True
         except Exception as error:  # of the iterables, say
             self._error = self._error or error
+        except BaseException as error:  # Ctrl-C
+            self._break_off(error)
+            raise
         self._end("failed" if self._error is not None else "finished")
 
     def _batch(self) -> list[Any] | None:
@@ -488,7 +491,7 @@ class Job(Losses):
             if self._closed:
                 return
             self._closed = True
-            self.crew.end(time.time())
+            self.crew.end(time.monotonic())
             self._flying.clear()
             self._seats.clear()
         self.bar.close(state)

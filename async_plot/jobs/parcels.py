@@ -80,7 +80,7 @@ class Parcel(NamedTuple):
     seat, pid, host, thread : str, int, str, str
         Who performed them.
     began, ended : float
-        Seconds since the epoch.
+        Seconds on the worker's own monotonic clock.
     init, worked : float
         Seconds that loading the function took, and the tasks.
     cpu, memory : float

@@ -203,7 +203,7 @@ def run_chunk(
     -------
     Parcel
     """
-    began, clock = time.time(), time.perf_counter
+    began, clock = time.monotonic(), time.perf_counter
     entered = clock()
     if isinstance(order, bytes):
         order = _ordered(order)
@@ -404,7 +404,7 @@ def _parcel(
         host=seat.host,
         thread=seat.thread,
         began=began,
-        ended=time.time(),
+        ended=time.monotonic(),
         init=init,
         worked=worked,
         cpu=cpu,
