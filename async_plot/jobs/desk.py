@@ -168,6 +168,10 @@ class Reader:
         lost, self._lost = self._lost, 0
         return lost
 
+    def miss(self, count: int) -> None:
+        """Count messages that were taken from here, and may not have arrived."""
+        self._lost += count
+
     def news(self, now: float) -> list[Message]:
         """Everything that is new, each source's state once.
 

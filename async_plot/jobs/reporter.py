@@ -27,7 +27,7 @@ from ..net.wakeup import Wakeup
 from ..wire.connection import Connection
 from ..wire.framing import describe
 from ..wire.handshake import Dialling
-from ..wire.messages import Goodbye, Log, Message, Pace, Right, Role, Worker
+from ..wire.messages import Goodbye, Lane, Log, Message, Pace, Right, Role, Worker
 from .desk import Reader, desk
 from .hearsay import bound
 
@@ -300,13 +300,20 @@ class _Line(threading.Thread):
     def _say(self, now: float) -> None:
         connection = self._connection
         assert connection is not None
-        for message in self._reader.news(now):
-            connection.send(bound(message))
+        messages = self._reader.news(now)
         lost = self._reader.lost()
-        if lost:
-            text = f"{lost} messages came too fast and are lost"
-            connection.send(Log(time.time(), logging.WARNING, "async_plot", text))
-        self._flush()
+        try:
+            for message in messages:
+                connection.send(bound(message))
+            if lost:
+                text = f"{lost} messages came too fast, or in a cut, and are lost"
+                connection.send(Log(time.time(), logging.WARNING, "async_plot", text))
+            self._flush()
+        except (OSError, ClosedError):
+            # What goes on is told again, but these are held by nobody any more.
+            kept = sum(message.lane is Lane.KEPT for message in messages)
+            self._reader.miss(lost + kept)
+            raise
 
     def _send(self, message: Message) -> None:
         assert self._connection is not None

@@ -233,6 +233,34 @@ def test_a_broken_connection_is_made_again(site: Site) -> None:
         site.end()
 
 
+def test_records_that_are_lost_in_a_cut_are_counted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have arrived, or not."""
+    real, cut = module._Line._flush, threading.Event()
+
+    def flush(line: Any) -> None:
+        if cut.is_set():
+            raise ConnectionResetError
+        real(line)
+
+    monkeypatch.setattr(module._Line, "_flush", flush)
+    monkeypatch.setattr(module, "RETRY", (0.01, 0.1))
+    with Server(view=None) as server, Told(server) as told:
+        reporter_of(server).begin()
+        told.until(lambda: workers(server))
+        [line] = module._lines.values()
+        cut.set()
+        for number in range(3):
+            site.desk.say(Log(0.0, logging.WARNING, "solver", f"{number}"))
+        eventually(lambda: line._reader._lost == 3)
+        cut.clear()
+        told.until(
+            lambda: [m for m in told.messages if "3 messages" in getattr(m, "text", "")]
+        )
+        site.end()
+
+
 def test_a_run_that_cannot_be_reached_is_given_up(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
