@@ -320,7 +320,7 @@ class Server(Feed, Steered):
             Taken from until the shortest is exhausted, in the calling thread.
         workers : int, optional
             Number of processes, without `executor`. Default: one for each processor
-            that this process may use.
+            that this process may use. Never more are started than have anything to do.
         executor : Executor or pool, optional
             What performs the tasks: a ``concurrent.futures.Executor``, a
             ``dask.distributed.Client``, an ``MPIPoolExecutor``, a
@@ -550,7 +550,11 @@ class Server(Feed, Steered):
             return
         if error is None and self._helm.stopped:
             error = StopRequested()  # which the script has taken itself
-        self._end_jobs(error)
+        try:
+            self._end_jobs(error)
+        except BaseException as interrupt:  # of a job that was being finished
+            self._finish(interrupt)
+            raise
         session = self._session
         if session is None or session.publisher is None or self._inert:
             self._ended = True

@@ -121,7 +121,8 @@ def begin(
     """
     _check(function, iterables, workers, chunksize, ordered, errors, desc)
     total = _total(iterables)
-    engine = choose(executor, workers, total)
+    chunks = total if total is None or not chunksize else -(-total // chunksize)
+    engine = choose(executor, workers, chunks)
     job = Job(
         function,
         iterables,

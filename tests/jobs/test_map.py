@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import async_plot
-from async_plot import Server
+from async_plot import Client, Server
 from async_plot.jobs.map import Results
+from async_plot.wire.messages import State
 
 from ..helpers import AMPLE, eventually
 from .pools import ENGINES, begin, pools_of_all_kinds
@@ -274,6 +275,29 @@ def test_results_that_another_thread_ends_are_not_cut_short_in_silence() -> None
         asking.join(AMPLE)
         gate.set()
     assert told == ["the job was stopped"]
+
+
+def test_ctrl_c_while_the_server_finishes_a_job_ends_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At once, and not at the exit of the interpreter."""
+    gate = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        server = Server(view=None).start()
+        path = server.connection_file
+        results = server.map(lambda _: gate.wait(AMPLE), range(2), executor=pool)
+
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(results._job, "_wait", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            server.close()
+        gate.set()
+        assert results.state == "interrupted"
+        assert server.address is None
+    states = [m.state for m in Client(path).messages() if isinstance(m, State)]
+    assert states[-1] == "interrupted"
 
 
 def test_a_job_whose_items_end_by_an_error_has_failed() -> None:

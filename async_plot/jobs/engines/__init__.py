@@ -28,7 +28,7 @@ _ENGINES = (
 )
 
 
-def choose(executor: Any, workers: int | None, tasks: int | None) -> Engine:
+def choose(executor: Any, workers: int | None, chunks: int | None) -> Engine:
     """Choose the engine for what a user gave, or make the default one.
 
     Parameters
@@ -37,9 +37,9 @@ def choose(executor: Any, workers: int | None, tasks: int | None) -> Engine:
         A pool of the user's, or an `Engine`; None for processes of our own.
     workers : int or None
         How many there are to be, where they are made here; None: one for each
-        processor that this process may use.
-    tasks : int or None
-        How many tasks there are, if that is known.
+        processor that this process may use. No more are made than there are chunks.
+    chunks : int or None
+        How many there are at most, if that is known.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def choose(executor: Any, workers: int | None, tasks: int | None) -> Engine:
     if executor is None:
         from .loky import own
 
-        return own(workers, tasks)
+        return own(workers, chunks)
     if workers is not None:
         raise ValueError(
             "workers is for the processes that are made without an executor; "

@@ -78,12 +78,12 @@ class Own(Loky):
                     _idle.setdefault(self._workers, []).append(self)
 
 
-def own(workers: int | None, tasks: int | None) -> Own:
+def own(workers: int | None, chunks: int | None) -> Own:
     """Processes for one job: warm ones if there are any.
 
     Parameters
     ----------
-    workers, tasks : int or None
+    workers, chunks : int or None
         As for `async_plot.jobs.engines.choose`.
     """
     try:
@@ -101,8 +101,8 @@ def own(workers: int | None, tasks: int | None) -> Own:
             "concurrent.futures.ProcessPoolExecutor as executor"
         )
     wanted = workers or loky.cpu_count()
-    if workers is None and tasks is not None:
-        wanted = max(1, min(wanted, tasks))
+    if chunks is not None:  # more could never have anything to do
+        wanted = max(1, min(wanted, chunks))
     with _lock:
         found = _idle.get(wanted)
         while found:

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -49,11 +50,26 @@ def test_a_job_that_is_left_ends_its_own() -> None:
     assert not any(loky._idle.values())
 
 
-def test_there_are_no_more_than_tasks() -> None:
-    """Unless a number was asked for."""
-    assert choose(None, None, 1).workers == 1
-    assert choose(None, 3, 1).workers == 3
+def test_there_are_no_more_than_chunks() -> None:
+    """Others would never have anything to do, also if they were asked for."""
+    assert choose(None, None, 1).workers == choose(None, 3, 1).workers == 1
+    assert choose(None, 3, 8).workers == choose(None, 3, None).workers == 3
+    assert choose(None, 3, 0).workers == 1
     assert choose(None, None, None).workers >= 1
+
+
+@pytest.mark.parametrize(("chunksize", "made"), [(None, 4), (2, 2), (5, 1)])
+def test_a_job_says_how_many_chunks_there_are(
+    monkeypatch: pytest.MonkeyPatch, chunksize: int | None, made: int
+) -> None:
+    """By its tasks and how many of them go together."""
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        loky, "own", lambda workers, chunks: asked.append(chunks) or loky.Own(1)
+    )
+    results = begin(abs, range(-4, 0), workers=40, chunksize=chunksize)
+    assert list(results) == [4, 3, 2, 1]
+    assert asked == [made]
 
 
 def test_without_loky(monkeypatch: pytest.MonkeyPatch) -> None:
