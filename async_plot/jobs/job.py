@@ -232,7 +232,7 @@ class Job(Losses):
         faults = parcel.faults
         if isinstance(results, parcels.Shipment):
             if count:
-                self._supply.weigh(results.size / count)
+                self._supply.weigh("result", results.size / count)
             results, refused = parcels.opened(results)
             for place, error in refused.items():
                 faults[place] = self._unopened(chunk, parcel, place, error)
@@ -280,9 +280,11 @@ class Job(Losses):
             return
         workers = self.engine.workers
         while len(self._flying) < AHEAD * workers and self._broke is None:
-            waiting = len(self._flying) + len(self._ready)
+            landed = self._arrived.qsize()  # since results were last waited for
+            waiting = len(self._flying) + landed + len(self._ready)
             if waiting >= BEHIND * workers and not self._supply.back:
-                if self._flying or self._given in self._ready or not self._ordered:
+                coming = self._flying or landed or self._given in self._ready
+                if coming or not self._ordered:
                     return
             chunk = self._supply.chunk(workers)
             self.bar.total = self._supply.total
@@ -339,7 +341,7 @@ class Job(Losses):
             except Exception:
                 self._send_what_can_be(chunk)
                 return
-            self._supply.weigh(len(payload) / len(tasks))
+            self._supply.weigh("arguments", len(payload) / len(tasks))
         with self._lock:
             self._flying[chunk.number] = chunk
         try:

@@ -9,7 +9,7 @@ import itertools
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 __all__ = ["Chunk", "Supply"]
 
@@ -111,7 +111,8 @@ class Supply:
         self._eager = eager
         self._numbers = itertools.count(1)
         self._mean = 0.0  # seconds of a task
-        self._weight = 0.0  # bytes of a task's arguments, or of its result
+        # Bytes of a task. Apart: light arguments do not make heavy results light.
+        self._weights = {"arguments": 0.0, "result": 0.0}
 
     # -- what comes next -------------------------------------------------------
 
@@ -153,12 +154,11 @@ class Supply:
 
     # -- what is learnt of the tasks -------------------------------------------
 
-    def weigh(self, weight: float) -> None:
+    def weigh(self, what: Literal["arguments", "result"], weight: float) -> None:
         """Take note of the bytes of a task's arguments, or of its result."""
-        if weight > self._weight:
-            self._weight = weight
-        else:
-            self._weight += 0.1 * (weight - self._weight)
+        before = self._weights[what]
+        slower = before + 0.1 * (weight - before)
+        self._weights[what] = max(weight, slower)
 
     def time(self, seconds: float) -> None:
         """Take note how long a task takes. Any thread."""
@@ -175,11 +175,12 @@ class Supply:
             # Guided: the last chunks are small, so that all workers end together.
             left = self.total - self.begun + sum(len(b.tasks) for b in self.back)
             most = min(most, max(1, left // (2 * workers)))
-        if self._weight:
-            most = min(most, max(1, int(BYTES / self._weight)))
+        heaviest = max(self._weights.values())
+        if heaviest:
+            most = min(most, max(1, int(BYTES / heaviest)))
         if self._mean:
             size = int(AIM / self._mean)
-        elif self.total is not None and (self._weight or self._eager):
+        elif self.total is not None and (heaviest or self._eager):
             size = min(64, self.total // (24 * workers))
         else:
             size = 1

@@ -15,6 +15,7 @@ import pytest
 
 import async_plot
 from async_plot import Client, Server
+from async_plot.jobs.job import AHEAD, BEHIND
 from async_plot.jobs.map import Results
 from async_plot.wire.messages import State
 
@@ -112,6 +113,19 @@ def test_endless_iterables(map_: Map) -> None:
     assert taken < 100
     assert list(itertools.islice(results, 100)) == [-x for x in range(100)]
     assert taken < 300
+
+
+def test_a_slow_loop_is_not_outrun(pools: dict[str, Any]) -> None:
+    """What has come back while it was busy counts, too, among what is under way."""
+    items = itertools.count()
+    results = begin(abs, items, executor=pools["threads"], chunksize=1)
+    iterator, job = iter(results), results._job
+    for given in range(80):
+        assert next(iterator) == given
+        eventually(lambda: not job._flying)
+        assert job._supply.begun - given <= (BEHIND + AHEAD) * 2
+    del results, iterator
+    eventually(lambda: job.state == "stopped")
 
 
 def test_a_loop_that_is_left_ends_the_job(map_: Map) -> None:

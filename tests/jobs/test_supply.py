@@ -50,13 +50,28 @@ def test_chunks_are_as_large_as_the_tasks_are_quick_and_light() -> None:
     supply.time(module.AIM / 100)
     quick = supply.chunk(2)
     assert quick is not None and len(quick.tasks) == 100
-    supply.weigh(module.BYTES / 7)
+    supply.weigh("result", module.BYTES / 7)
     heavy = supply.chunk(2)
     assert heavy is not None and len(heavy.tasks) == 7
     known = Supply(iter(range(40)), 40, None)
     known.time(1e-9)
     guided = known.chunk(2)
     assert guided is not None and len(guided.tasks) == 10
+
+
+def test_results_stay_heavy_however_light_their_arguments_are() -> None:
+    """Else chunks grew with every one that is handed out, and so did the memory."""
+    supply = Supply(itertools.count(), None, None)
+    supply.time(1e-9)
+    supply.weigh("result", module.BYTES / 7)
+    for _ in range(100):
+        supply.weigh("arguments", 8)
+    heavy = supply.chunk(2)
+    assert heavy is not None and len(heavy.tasks) == 7
+    for _ in range(100):  # later ones are lighter
+        supply.weigh("result", 8)
+    light = supply.chunk(2)
+    assert light is not None and len(light.tasks) > 1000
 
 
 def test_a_chunk_is_divided_by_the_tasks_that_are_gone() -> None:
