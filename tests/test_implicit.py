@@ -139,6 +139,31 @@ def test_a_full_screen_that_is_stopped_lets_the_script_go_on() -> None:
     assert state(server) == "stopped"
 
 
+def test_the_end_of_a_forked_child_leaves_the_full_screen() -> None:
+    """It is its parent's, also where the child goes on behind the block."""
+    source = """
+import os
+from async_plot import Server, fullscreen, tqdm
+with Server(view=None):
+    with fullscreen(), tqdm(total=4, desc="cells") as bar:
+        input()
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            bar.update(2)
+            input()
+    print("child" if child == 0 else "parent")
+"""
+    with on_terminal(source) as terminal:
+        terminal.until(lambda: terminal.full and "cells" in terminal.text)
+        terminal.type(b"\n")
+        terminal.until(lambda: "child" in terminal.text and "2 / 4" in terminal.text)
+        assert terminal.full
+        terminal.type(b"\n")
+        assert terminal.wait() == 0
+        terminal.until(lambda: not terminal.full and "parent" in terminal.text)
+
+
 def test_a_full_screen_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is a terminal."""
     monkeypatch.setattr(surroundings, "has_textual", lambda: False)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 import tempfile
+import threading
 from typing import Any
 
 try:
@@ -22,6 +24,7 @@ __all__ = ["KEPT", "Prints"]
 
 KEPT = 4 << 20  # bytes that are kept of it
 _PIECE = 1 << 12  # bytes that are written at once: so it is seen that they are taken
+_PAGE = 4096
 _PUNCH = 0x03  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 
 
@@ -55,6 +58,7 @@ class Prints:
                 raise OSError("the size of files is limited here")
         else:
             raise OSError("terminals cannot be shared on this system")
+        self._lock = threading.Lock()  # of the descriptor, which may be closed
         self._given = 0  # bytes that are not kept any more
         self.written = 0  # those that the terminal has got
         self._saved: dict[int, int] = {}
@@ -74,12 +78,29 @@ class Prints:
 
     def shorten(self) -> None:
         """Give back what is old."""
-        size = os.fstat(self.descriptor).st_size
-        keep = max(0, size - KEPT)
-        if keep - self._given >= KEPT // 4:
-            keep -= keep % 4096
-            if _punch(self.descriptor, self._given, keep - self._given):
-                self._given = keep
+        with self._lock:  # else another file may have the descriptor's number by now
+            if self.descriptor < 0:
+                return
+            size = os.fstat(self.descriptor).st_size
+            keep = max(0, size - KEPT) // _PAGE * _PAGE
+            given = self._given
+            if keep - given >= KEPT // 4:
+                self._given = keep  # first: what is read meanwhile may be gone
+                if not _punch(self.descriptor, given, keep - given):
+                    self._given = given
+
+    @property
+    def open(self) -> bool:
+        """Whether it was not closed."""
+        return self.descriptor >= 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything that the terminal has not got."""
+        with self._lock:
+            if self.descriptor < 0:
+                return False
+            return os.fstat(self.descriptor).st_size > self.written
 
     def put_back(self) -> None:
         """Print to the terminal again. A second time does nothing."""
@@ -93,28 +114,40 @@ class Prints:
                 os.close(saved)
 
     def write(self) -> None:
-        """Write what is kept to the terminal, as far as that was not done."""
-        if self._given > self.written:
-            lost = self._given - self.written
-            put(self.terminal, f"... {lost} bytes printed before are gone\n".encode())
-            self.written = self._given
-        while data := os.pread(self.descriptor, _PIECE, self.written):
+        """Write to the terminal what is kept by now, as far as that was not done.
+
+        Not what comes meanwhile: another process may print faster than it is shown.
+        """
+        end = os.fstat(self.descriptor).st_size
+        while self.written < end:
+            size = min(_PIECE, end - self.written)
+            data = os.pread(self.descriptor, size, self.written)
+            if self._given > self.written:
+                lost = self._given - self.written
+                text = f"... {lost} bytes printed before are gone\n"
+                put(self.terminal, text.encode())
+                self.written = self._given
+                continue
             put(self.terminal, data)
             self.written += len(data)
 
     def close(self) -> None:
         """Keep nothing any more. A second time does nothing."""
-        numbers = {self.terminal, self.descriptor, *self._saved.values()}
-        self.terminal = self.descriptor = -1
-        self._saved.clear()
-        for number in numbers - {-1}:
-            os.close(number)
+        with self._lock:
+            numbers = {self.terminal, self.descriptor, *self._saved.values()}
+            self.terminal = self.descriptor = -1
+            self._saved.clear()
+            for number in numbers - {-1}:
+                os.close(number)
 
 
 def put(target: int, data: bytes) -> None:
-    """Write all of it."""
+    """Write all of it, also where somebody has it never wait."""
     while data:
-        data = data[os.write(target, data) :]
+        try:
+            data = data[os.write(target, data) :]
+        except BlockingIOError:
+            select.select((), (target,), ())
 
 
 # -- private -----------------------------------------------------------------------

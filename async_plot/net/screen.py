@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..wire.framing import printable
 from .launch import Launched, let_go
 from .prints import Prints, put
 
@@ -24,7 +26,7 @@ MAIN = "async_plot.views.terminal.shared"
 PLAIN = "async_plot.views.terminal.plain"
 LEAVING = 0.3  # seconds of those of the exit that the last lines may take
 STANDING = 0.4  # seconds without a piece of it, after which the terminal is stopped
-WRITING = 0.1  # seconds that the terminal may take for what was printed
+WRITING = 0.05  # seconds that the terminal may take in any case for the last lines
 # Colours, cursor, the screen of before, line wrap: in case the view could not.
 RESTORE = b"\x1b[0m\x1b[?2026l\x1b[?25h\x1b[?1049l\x1b[?7h"
 
@@ -58,7 +60,7 @@ class Screen:
 
     Raises
     ------
-    OSError
+    OSError, RuntimeError
         If the view cannot be started.
     """
 
@@ -75,10 +77,9 @@ class Screen:
         self._owner = os.getpid()
         self._farewell = farewell
         self._last = ""
-        self._lock = threading.Lock()
         self._restored = False
         self._over = False  # the run is: what stays may be told
-        self._done = False
+        self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._says_end = kind == "page"
         self._prints: Prints | None = None
         number = terminal()
@@ -90,7 +91,16 @@ class Screen:
                 command, connection_file, log, main=PLAIN, output=2, arguments=[kind]
             )
         else:
+            # It waits for the terminal, which may be stopped. Begun now: while the
+            # interpreter ends, no thread can be.
+            writer = threading.Thread(
+                target=self._serve,
+                args=(self._prints,),
+                name="async_plot screen",
+                daemon=True,
+            )
             try:
+                writer.start()
                 self._view = Launched(
                     command,
                     connection_file,
@@ -102,6 +112,7 @@ class Screen:
                 )
             except BaseException:
                 self._prints.close()
+                self._asked.put(None)
                 raise
         self.pid = self._view.pid
 
@@ -114,37 +125,49 @@ class Screen:
 
     def ended(self) -> str:
         """Why the view is gone; empty while it lives. To be asked now and then."""
-        why = self._view.ended()
-        if self._prints is not None and not self._restored:
-            if why:
-                self._begin_restoring()
-            else:
-                self._prints.shorten()
+        why, prints = self._view.ended(), self._prints
+        if prints is not None:
+            prints.shorten()
+            # Other processes may go on to print there.
+            if why and self._asked.empty() and (prints.waits or not self._restored):
+                self._asked.put(None)
         return why
 
     # -- the calculation's thread ----------------------------------------------
 
+    def leave(self) -> None:
+        """Have the screen left, while others hear of the end.
+
+        The view has nothing to say that we could not, and holds up nobody if it is
+        frozen. Lines are told to their end.
+        """
+        if self._prints is not None and os.getpid() == self._owner:
+            self._view.kill()
+            self._asked.put(None)
+
     def last_word(self, state: str, text: str, deadline: float) -> None:
         """Have the screen left, and what was printed written, before that instant."""
         lines = text.strip().splitlines()
-        why = f": {lines[-1][:200]}" if lines else ""
+        why = f": {printable(lines[-1][:200])}" if lines else ""
         self._over = True
         self._last = f"async_plot: {state}{why}" if self._says_end else ""
         if self._prints is None:
             self._wait_for_view(deadline)
             let_go(self._view.process)
-        else:  # it has nothing to say that we could not: it is not waited for
-            self._restore(deadline)
+        else:
+            self._restore(max(deadline, time.monotonic() + WRITING))
 
     def let_go(self) -> None:
-        """End what is left of it; nothing more is told then."""
+        """End what is left of it."""
         if os.getpid() != self._owner:
             return
         if self._prints is None:
             self._view.let_go()
-        elif not self._done:
+        elif not self._over:
             self._over = True
-            self._restore(time.monotonic() + WRITING)
+            self._restore(time.monotonic() + 2 * WRITING)
+        else:  # that was waited for, or somebody did not want to
+            self._prints.put_back()
 
     def forked(self) -> None:
         """A child prints to where it did, and leaves the screen alone."""
@@ -167,37 +190,38 @@ class Screen:
         A slow one is: what was printed would have waited for it, too.
         """
         prints = self._prints
-        if os.getpid() != self._owner or prints is None:
+        if os.getpid() != self._owner or prints is None or not prints.open:
             return
-        thread = self._begin_restoring()
+        self._asked.put(None)
         written = 0
-        while thread.is_alive() and time.monotonic() < deadline:
+        while prints.open and time.monotonic() < deadline:
             time.sleep(0.001)
             if prints.written != written:
                 written = prints.written
                 deadline = max(deadline, time.monotonic() + STANDING)
         prints.put_back()
 
-    def _begin_restoring(self) -> threading.Thread:
-        """In a thread: a terminal that was stopped takes nothing."""
-        thread = threading.Thread(
-            target=self._give_back, name="async_plot screen", daemon=True
-        )
-        thread.start()
-        return thread
+    # -- the thread that writes ------------------------------------------------
 
-    def _give_back(self) -> None:
-        prints = self._prints
-        assert prints is not None
-        with self._lock:
+    def _serve(self, prints: Prints) -> None:
+        while prints.open:
+            self._asked.get()
+            if prints.open:
+                self._give_back(prints)
+
+    def _give_back(self, prints: Prints) -> None:
+        over = self._over  # first: what is asked for from now on is asked for again
+        try:
             if not self._restored:
                 self._leave_screen(prints)
                 self._restored = True
-            if self._over and not self._done:
-                self._done = True
-                with contextlib.suppress(OSError):
-                    for line in [*self._farewell(), *filter(None, [self._last])]:
+            with contextlib.suppress(OSError):  # the terminal is gone
+                prints.write()
+                for line in [*self._farewell(), self._last] if over else ():
+                    if line:
                         put(prints.terminal, f"{line}\n".encode(errors="replace"))
+        finally:
+            if over:
                 prints.close()
 
     def _leave_screen(self, prints: Prints) -> None:
@@ -211,8 +235,6 @@ class Screen:
             with contextlib.suppress(OSError):  # the terminal is gone
                 if status != 0:
                     put(prints.terminal, RESTORE)
-                prints.write()
-                prints.put_back()
                 prints.write()
         finally:
             prints.put_back()

@@ -219,7 +219,7 @@ class Session:
         files = self.run.connection_file, self.run.client_log
         try:
             screen = Screen(command, *files, kind=kind, farewell=farewell)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             logger.warning("the view cannot be launched: %s", error)
             return
         self.screen = screen  # first: then it is found, wherever Ctrl-C comes
@@ -240,7 +240,7 @@ class Session:
         if screen is None:
             return
         self.settle()
-        screen.kill()  # it goes on as long as the run does
+        self._leave(screen)
         screen.last_word(state, text, time.monotonic() + EXIT_DELAY)
 
     def wait_for_client(self, seconds: float) -> None:
@@ -282,6 +282,8 @@ class Session:
         try:
             self.tell(state, text)
             deadline = self._deadline
+            if self.screen is not None:
+                self._leave(self.screen)
             while not publisher.done and (left := deadline - time.monotonic()) > 0:
                 publisher.wait(left)
             # It has said that it is done; its last instructions take microseconds.
@@ -439,6 +441,14 @@ class Session:
             logger.warning("the view cannot be launched: %s", error)
             return
         self.publisher.watch_process = self.launched.ended
+
+    def _leave(self, screen: Screen) -> None:
+        """Have a screen left; that its view ends is no news."""
+        assert self.publisher is not None
+        self.publisher.glance = str
+        if self.launched is None:
+            self.publisher.watch_process = str
+        screen.leave()
 
     def _let_go(self) -> None:
         """Leave the views to themselves."""

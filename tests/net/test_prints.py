@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import resource
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -55,6 +56,47 @@ def test_it_is_written_once(terminal: tuple[int, int]) -> None:
             told += os.read(master, 100)
         assert told == b"one\r\ntwo\r\n"
     finally:
+        prints.close()
+
+
+def test_what_comes_while_it_is_written_is_for_the_next_time(
+    terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may print faster than a terminal shows it."""
+    prints = Prints(terminal[1])
+    shown = []
+
+    def put(target: int, data: bytes) -> None:
+        shown.append(data)
+        os.write(prints.descriptor, data)
+
+    monkeypatch.setattr(module, "put", put)
+    try:
+        assert not prints.waits
+        os.write(prints.descriptor, b"one\n")
+        prints.write()
+        assert shown == [b"one\n"]
+        assert prints.waits
+    finally:
+        prints.close()
+    assert not prints.waits
+    prints.shorten()  # of which nobody was told yet
+
+
+def test_a_terminal_that_never_waits_gets_all(terminal: tuple[int, int]) -> None:
+    """Some program has switched that on, for all who have it."""
+    master, slave = terminal
+    prints = Prints(slave)
+    os.set_blocking(slave, False)
+    writer = threading.Thread(target=prints.write)
+    try:
+        os.write(prints.descriptor, 100_000 * b"x")
+        writer.start()
+        got = 0
+        while got < 100_000:
+            got += len(os.read(master, 1 << 16))
+    finally:
+        writer.join()
         prints.close()
 
 

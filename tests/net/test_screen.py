@@ -6,6 +6,8 @@ import os
 import pty
 import select
 import sys
+import termios
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from async_plot.net import screen
+from async_plot.net.prints import KEPT
 from async_plot.net.screen import Screen
 
 from ..helpers import eventually
@@ -97,3 +100,49 @@ def test_a_view_that_failed_leaves_the_terminal(master: int, home: Path) -> None
     made.last_word("finished", "", time.monotonic() + 60)
     assert read(master, "a bar\r\n").endswith("a bar\r\n")
     assert made._prints is not None and made._prints.descriptor == -1
+
+
+def test_how_a_run_ended_moves_no_cursor(master: int, home: Path) -> None:
+    """Whatever its exception says."""
+    made = opened(STILL, home)
+    made.last_word("failed", "ValueError: \x1b[2Jx\x07", time.monotonic() + 60)
+    assert "\x1b[2J" not in read(master, "x\ufffd\r\n")
+
+
+def test_what_others_print_after_the_view_comes_to_the_terminal(
+    master: int, home: Path
+) -> None:
+    """A worker has the descriptors that it was begun with, as long as it lives."""
+    made = opened(FAILING, home)
+    eventually(made.ended)
+    read(master, "\x1b[?7h")
+    assert made._prints is not None
+    for text in (b"one\n", b"two\n"):
+        os.write(made._prints.descriptor, text)
+        eventually(lambda: made.ended() and select.select([master], [], [], 0)[0])
+        assert os.read(master, 100) == text.replace(b"\n", b"\r\n")
+    made.last_word("finished", "", time.monotonic() + 60)
+
+
+def test_a_stopped_terminal_is_waited_for_by_one_thread(
+    ends: tuple[int, int], master: int, home: Path
+) -> None:
+    """However often it is asked; what is printed meanwhile is kept within limits."""
+    made = opened(FAILING, home)
+    prints = made._prints
+    assert prints is not None
+    termios.tcflow(ends[1], termios.TCOOFF)
+    try:
+        eventually(made.ended)
+        piece = bytes(1 << 20)
+        for _ in range(20):
+            os.write(prints.descriptor, piece)
+            made.ended()
+        names = [each.name for each in threading.enumerate()]
+        assert names.count("async_plot screen") == 1
+        assert made._asked.qsize() <= 1
+        assert 512 * os.fstat(prints.descriptor).st_blocks <= 2 * KEPT
+    finally:
+        os.ftruncate(prints.descriptor, 0)  # nobody here reads so much
+        termios.tcflow(ends[1], termios.TCOON)
+        made.last_word("finished", "", time.monotonic() + 60)

@@ -206,3 +206,17 @@ def test_the_end_is_waited_for_until_the_deadline_and_no_longer(
     assert len(slept) > 1
     assert now < 100 + session.EXIT_DELAY + 0.02
     opened.publisher.abandoned = False  # it hangs no longer: the fixture ends it
+
+
+def test_the_end_of_a_screen_that_was_hidden_is_no_news(opened: Session) -> None:
+    """Whoever showed bars for a while misses no viewer afterwards."""
+    publisher, screen = opened.publisher, Mock()
+    assert publisher is not None
+    screen.ended.return_value = "the viewer ended with signal 9"
+    opened.screen = screen
+    publisher.awaited = True  # else the look below would warn
+    publisher.glance = publisher.watch_process = screen.ended
+    opened.hide_screen("finished")
+    screen.last_word.assert_called_once()
+    assert opened.screen is None
+    assert publisher.watch_process() == "" and not publisher.glance()
