@@ -6,8 +6,10 @@ engine has, and what each has marked.
 
 from __future__ import annotations
 
+import math
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
@@ -45,7 +47,8 @@ class Losses(Account):
         self._known: dict[int, Process] = {}
         self._gone: dict[int, float] = {}  # processes, and since when
         self._mourned: set[int] = set()  # processes whose end was told
-        self._ended = False  # whether any has ended with nothing in hand
+        self._died_at = -math.inf  # when that was last seen, of any
+        self._tries: Counter[int] = Counter()  # of chunks that nobody noted
         self._looked = False  # for deaths, since the pool broke
         self._killers: dict[int, TaskError] = {}
         self._memory = deaths.Memory()
@@ -183,9 +186,11 @@ class Losses(Account):
             for task in killers:
                 del self._killers[task]
         if not killers:
-            # It had performed them, and died of their results.
-            self._unclear += 1
-            if self._unclear > _UNCLEAR:
+            if isinstance(error, _Unnoted):
+                self._tries[chunk.first] += 1
+            else:  # it had performed them, and died of their results
+                self._unclear += 1
+            if max(self._unclear, self._tries[chunk.first]) > _UNCLEAR:
                 text = "; ".join(deaths.worded(each, self._memory) for each in dead)
                 self._miss([chunk], text, error, "lost again and again")
                 return
@@ -240,6 +245,7 @@ class Losses(Account):
                 continue
             process = self._known.pop(pid)
             del self._gone[pid]
+            self._died_at = now
             mark = self._board.read(pid) if self._board is not None else None
             death = Death(pid, process.exitcode or 0, mark)
             with self._lock:
@@ -274,12 +280,12 @@ class Losses(Account):
             missing -= board.noted(marks.job)
         if missing and not drained():
             missing.clear()
-        died = bool(self._mourned or self._ended)
-        for number in self._strays.look(time.monotonic(), missing, died=died):
+        now = time.monotonic()
+        for number in self._strays.look(now, missing, self._died_at):
             with self._lock:
                 chunk = self._flying.pop(number, None)
                 if chunk is not None and not self._over:
-                    self._arrived.put((chunk, _Died(_UNNOTED)))
+                    self._arrived.put((chunk, _Unnoted(_UNNOTED)))
 
     def _revoke(self, chunk: int) -> None:
         marks, board = self._order.marks, self._board
@@ -288,7 +294,6 @@ class Losses(Account):
 
     def _miss_member(self, death: Death) -> None:
         """Have the end of a worker told that had nothing in hand."""
-        self._ended = True
         member = self.crew.find(death.pid)
         if member is not None:  # else nobody has ever heard of it
             ending = "died" if death.status else "ended"  # replaced in good order
@@ -324,3 +329,7 @@ class Losses(Account):
 
 class _Died(Exception):
     """Stands for what a chunk should have come back with."""
+
+
+class _Unnoted(_Died):
+    """The same, where it is not known who had it."""

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection
 
 __all__ = ["PATIENCE", "Strays"]
 
-# Seconds for which nobody may have had it: after a death, and where none was seen.
+# Seconds for which nobody may have had it: if a worker has died meanwhile, and if none
+# was seen to. One that imports us over a slow network takes many, and has it.
 PATIENCE = (1.0, 10.0)
 _LOOKS = 8  # at least: this process may have stood still meanwhile
 
@@ -31,7 +32,7 @@ class Strays:
         self._seen: dict[int, tuple[float, int]] = {}  # since when, and how often
         self._revoked: set[int] = set()
 
-    def look(self, now: float, missing: Collection[int], *, died: bool) -> list[int]:
+    def look(self, now: float, missing: Collection[int], died_at: float) -> list[int]:
         """Look once more.
 
         Parameters
@@ -41,8 +42,8 @@ class Strays:
         missing : collection of int
             The chunks that have left the pool's queue, of which there is no result,
             and which no worker has noted.
-        died : bool
-            Whether a worker has died at all.
+        died_at : float
+            When a worker has died last.
 
         Returns
         -------
@@ -58,8 +59,8 @@ class Strays:
             if chunk not in lost
             for since, looks in [self._seen.get(chunk, (now, 0))]
         }
-        patience = PATIENCE[0] if died else PATIENCE[1]
         for chunk, (since, looks) in self._seen.items():
+            patience = PATIENCE[0] if died_at >= since else PATIENCE[1]
             if looks >= _LOOKS and now - since >= patience:
                 self._revoke(chunk)
                 self._revoked.add(chunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import time
@@ -24,11 +25,11 @@ LOOK = 0.05  # seconds
 
 
 def looks(
-    found: Strays, seconds: float, missing: set[int], *, died: bool = True
+    found: Strays, seconds: float, missing: set[int], died_at: float = 0.0
 ) -> list[int]:
     """What is lost in that time, from the instant 0 on."""
     times = [n * LOOK for n in range(round(seconds / LOOK))]
-    return [chunk for now in times for chunk in found.look(now, missing, died=died)]
+    return [chunk for now in times for chunk in found.look(now, missing, died_at)]
 
 
 def test_a_chunk_is_revoked_before_it_is_lost() -> None:
@@ -37,30 +38,39 @@ def test_a_chunk_is_revoked_before_it_is_lost() -> None:
     found = Strays(revoked.append)
     assert not looks(found, 0.95, {7})
     assert not revoked
-    assert found.look(1.0, {7}, died=True) == [] and revoked == [7]
-    assert found.look(1.05, {7}, died=True) == [7]
-    assert found.look(1.1, set(), died=True) == []
+    assert found.look(1.0, {7}, 0.0) == [] and revoked == [7]
+    assert found.look(1.05, {7}, 0.0) == [7]
+    assert found.look(1.1, set(), 0.0) == []
 
 
 def test_one_that_is_begun_in_the_last_moment_is_not_lost() -> None:
     """It is noted by then, or is refused by who has it."""
     found = Strays(lambda chunk: None)
     assert not looks(found, 1.05, {7})
-    assert found.look(1.05, set(), died=True) == []
+    assert found.look(1.05, set(), 0.0) == []
     assert not looks(found, 0.9, {7})
 
 
 def test_without_a_death_it_takes_longer() -> None:
     """Who has it may be very slow."""
-    assert not looks(Strays(lambda chunk: None), 9.9, {7}, died=False)
-    assert looks(Strays(lambda chunk: None), 10.2, {7}, died=False) == [7]
+    assert not looks(Strays(lambda chunk: None), 9.9, {7}, -math.inf)
+    assert looks(Strays(lambda chunk: None), 10.2, {7}, -math.inf) == [7]
+
+
+def test_one_that_was_taken_after_the_death_was_not_lost_with_it() -> None:
+    """Its worker lives, and is slow."""
+    found = Strays(lambda chunk: None)
+    assert not looks(found, 0.2, set())
+    times = [n * LOOK for n in range(4, 220)]
+    lost = [now for now in times if found.look(now, {7}, 0.1)]
+    assert lost and lost[0] > 10
 
 
 def test_a_process_that_stood_still_concludes_nothing() -> None:
     """Not from two looks far apart."""
     found = Strays(pytest.fail)
     for now in (0, 60, 120):
-        assert found.look(now, {7}, died=True) == []
+        assert found.look(now, {7}, 0.0) == []
 
 
 # -- in a pool ---------------------------------------------------------------------
