@@ -250,11 +250,14 @@ def test_a_viewer_that_is_gone_does_not_hold_the_run(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lease runs out."""
-    monkeypatch.setattr(server._helm, "_lease", 0.5)
     with Loop(server) as loop, Driver(server) as watcher:
         with Driver(server) as driver:
             driver.steer("pause")
             driver.wait("paused")
+            # Not before: it would run out before it was seen, on a slow machine.
+            monkeypatch.setattr(server._helm, "_lease", 0.5)
+            for lease in list(server._helm._leases):
+                server._helm._leases[lease] = 0.5
         watcher.wait("running")
         steps = loop.steps
         eventually(lambda: loop.steps > steps)

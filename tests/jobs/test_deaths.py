@@ -164,8 +164,11 @@ class Breaking:
 
 
 @pytest.mark.parametrize("items", [range(6), itertools.count()])
-def test_nothing_that_is_lost_is_left_out(items: Any) -> None:
+def test_nothing_that_is_lost_is_left_out(
+    items: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though what was handed out later comes back after it."""
+    monkeypatch.setattr(deaths, "_PATIENCE", 0.0)  # there is no process that could die
     results = begin(abs, items, executor=Breaking(), errors="return", chunksize=1)
     found = list(itertools.islice(results, 6))
     given = [-1 if isinstance(each, WorkerDiedError) else each for each in found]

@@ -107,7 +107,8 @@ def watched_child(
         with start_script(source, stdin=subprocess.PIPE) as child:
             viewer = Viewer(server)
             try:
-                eventually(viewer.bar)
+                eventually(lambda: (seen := viewer.bar()) and seen.done == 2)
+                eventually(viewer.worker)
                 yield viewer, child
             finally:
                 viewer.close()
@@ -136,7 +137,7 @@ def test_a_bar_ends_when_its_process_is_killed() -> None:
         child.kill()
         child.wait(AMPLE)
         eventually(lambda: (seen := viewer.bar()) and seen.state == "stopped")
-        assert (seen := viewer.worker()) and seen.state == "ended"
+        eventually(lambda: (seen := viewer.worker()) and seen.state == "ended")
 
 
 def test_a_calculation_that_stands_still_holds_up_no_child() -> None:

@@ -105,8 +105,12 @@ def forked() -> Any:
     return multiprocessing.get_context("fork").Pool(2)
 
 
-def test_what_a_worker_took_and_never_began_is_performed() -> None:
+def test_what_a_worker_took_and_never_began_is_performed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """By another one; each task once, and nobody waits for ever."""
+    # Its death may be over before anybody has looked for the first time.
+    monkeypatch.setattr(strays, "PATIENCE", (1.0, 1.0))
     with forked() as pool:
         engine = Late(pool, partial(os._exit, 9))
         results = begin(lambda n: -n, range(20), executor=engine, chunksize=1)
@@ -145,7 +149,7 @@ def test_what_is_begun_too_late_is_not_begun(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It was given to another worker meanwhile: no task is performed twice."""
-    monkeypatch.setattr(strays, "PATIENCE", (0.2, 0.2))
+    monkeypatch.setattr(strays, "PATIENCE", (1.0, 1.0))
     go, performed = tmp_path / "go", tmp_path / "performed"
 
     def task(n: int) -> int:

@@ -6,6 +6,7 @@ from textual.app import App, ComposeResult
 
 from async_plot.views.terminal.lines import Item, Lines
 
+from ...helpers import AMPLE, Deadline
 from .support import run
 
 
@@ -80,9 +81,12 @@ def test_only_what_has_changed_is_drawn_again() -> None:
         page = Page()
         async with page.run_test(size=(40, 10)) as pilot:
             page.lines.show(items(100))
-            await pilot.pause(0.1)  # until the bar at the side has come
+            deadline = Deadline(AMPLE)
+            while page.lines._room == 40 or not page.lines.has_focus:
+                deadline.check("the bar at the side")
+                await pilot.pause()
             page.lines.show(items(100))
-            await pilot.pause(0.1)
+            await pilot.pause()
             asked = []
             page.lines.refresh = lambda *regions, **_: asked.append(regions)  # type: ignore[assignment, method-assign, return-value]
             page.lines.show(items(100))
