@@ -120,7 +120,7 @@ def test_what_others_print_after_the_view_comes_to_the_terminal(
     for text in (b"one\n", b"two\n"):
         os.write(made._prints.descriptor, text)
         eventually(lambda: made.ended() and select.select([master], [], [], 0)[0])
-        assert os.read(master, 100) == text.replace(b"\n", b"\r\n")
+        assert read(master, "\r\n").encode() == text.replace(b"\n", b"\r\n")
     made.last_word("finished", "", time.monotonic() + 60)
 
 
