@@ -143,8 +143,9 @@ class Easel:
                     self._codes.add(name)
                     self._to_say.append(inbox.codes[name])
             extended, now = inbox.extended, self._clock()
-            # Only plotters without a frame draw them.
-            late = now >= self._told_at + HISTORIES_EVERY
+            # Only plotters without a frame draw them; and one that has stopped is told
+            # nothing that would wait here beside what was told before.
+            late = now >= self._told_at + HISTORIES_EVERY and not self._to_say
             if extended != self._extended and late and not self._newest:
                 self._extended, self._told_at = extended, now
                 self._to_say += _scalars(dict(inbox.histories))

@@ -6,6 +6,8 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,10 @@ from async_plot.plotter import ByShape
 from async_plot.views.inbox import Inbox
 from async_plot.views.terminal.easel import Easel
 from async_plot.views.terminal.mosaic import unpacked
-from async_plot.wire.messages import Drawn, PlotterCode
+from async_plot.wire.messages import Drawn, PlotterCode, Welcome
 
 from ...helpers import AMPLE, Deadline, eventually
+from ...wire.samples import SAMPLES
 from .answering import sixels
 
 GREEN = (0, 255, 0)
@@ -211,3 +214,25 @@ def test_the_end_of_the_view_is_its_end(views: list[View]) -> None:
         view.easel._closed = True
         process.stdin.close()
         assert process.wait(AMPLE) == 0
+
+
+def test_one_that_was_stopped_is_not_told_ever_more() -> None:
+    """What it is told waits in the view, which would grow with every second."""
+    welcome = replace(SAMPLES[Welcome], plotters=[""])
+    long = np.zeros(1 << 20)  # more than a pipe holds
+    inbox: Any = SimpleNamespace(
+        **{"welcome": welcome, "ready": True, "codes": {"": PlotterCode("", "", [])}},
+        **{"histories": {"loss": (long, long)}, "extended": 0, "client": None},
+        **{"frames": {}, "mid_step": {}},
+    )
+    now = 0.0
+    easel = Easel(inbox, clock=lambda: now)
+    try:
+        psutil.Process(easel.pid).suspend()
+        for _ in range(20):
+            now += 2.0
+            inbox.extended += 1
+            easel.feed()
+        assert len(easel._to_say) <= 3
+    finally:
+        easel.close()
