@@ -577,8 +577,11 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.strip("\n").splitlines())
 
 
-def _moment(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+def _moment(at: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    try:
+        return time.strftime(form, time.localtime(at))
+    except (ValueError, OverflowError, OSError):  # whoever said so was wrong
+        return "?"
 
 
 def _lasted(seconds: float) -> str:
@@ -594,7 +597,7 @@ def _lasted(seconds: float) -> str:
 
 
 def _log_line(record: Log) -> str:
-    at = time.strftime("%H:%M:%S", time.localtime(record.time))
+    at = _moment(record.time, "%H:%M:%S")
     return f"{at} {_LEVELS.get(record.level, str(record.level)):<8} {record.text}"
 
 

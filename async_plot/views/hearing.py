@@ -5,14 +5,13 @@ For the window and the notebook alike. Draws nothing; knows no toolkit.
 
 from __future__ import annotations
 
-import time
-
 from ..replay import Jumped
 from ..wire.messages import Log, Message, Missed, RunState, State, Welcome
 from ..wire.steering import LOGGER
 from .absence import Absence
 from .inbox import Inbox
 from .strip import StripState
+from .wording import moment
 
 __all__ = ["connected_again", "hear", "take"]
 
@@ -38,7 +37,7 @@ def take(state: StripState, inbox: Inbox, now: float, wall: float) -> list[Log]:
     while inbox.logs:
         record = inbox.logs.popleft()
         records.append(record)
-        at = time.strftime("%H:%M:%S", time.localtime(record.time))
+        at = moment(record.time)
         state.logs.append(f"{at}  {record.text}")
         steers = record.name == LOGGER
         if steers:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from ..wire.messages import Failure
 from .jobfacts import facts, summary
 from .jobparts import Seat, Shown
 from .jobs import Jobs
-from .wording import count, duration, one_line, percent, size
+from .wording import count, duration, moment, one_line, percent, size
 
 __all__ = ["ACTIONS", "TIMES", "act", "base_name", "failure_line", "words"]
 
@@ -144,7 +142,7 @@ def _failures(shown: Shown, index: int) -> tuple[str, str]:
         blocks.append(f"Of {shown.failed} failures {kept} are kept.")
     for group in chosen:
         newest = group[0]
-        at = time.strftime("%H:%M:%S", time.localtime(newest.time))
+        at = moment(newest.time)
         lines = [f"{_task(newest)}, {at}"]
         if newest.argument:
             lines.append(f"called with {newest.argument}")
@@ -218,7 +216,7 @@ def _function(shown: Shown) -> str:
     job = shown.job
     if job is None:
         return ""
-    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.started))
+    began = moment(job.started, "%Y-%m-%d %H:%M:%S")
     rows = [
         ("function", job.function),
         ("written in", f"{job.file}:{job.line}" if job.file else ""),

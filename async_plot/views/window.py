@@ -29,6 +29,7 @@ from .steering import Wheel
 from .strip import StripState, standing
 from .stripcanvas import EVERY, StripCanvas
 from .titles import Titles
+from .wording import moment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -556,7 +557,7 @@ class _Window:
 
 
 def _where(welcome: Welcome) -> str:
-    started = time.strftime("%d %b %H:%M", time.localtime(welcome.started))
+    started = moment(welcome.started, "%d %b %H:%M")
     return f"process {welcome.pid} on {welcome.host}, since {started}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import unicodedata
 
 from ..wire.framing import describe_size
@@ -11,6 +12,7 @@ __all__ = [
     "count",
     "duration",
     "last_line",
+    "moment",
     "one_line",
     "percent",
     "quantity",
@@ -60,6 +62,27 @@ def _days(seconds: float) -> str:
     if seconds >= 1000 * _DAY:
         return "years"
     return f"{int(seconds // _DAY)} d {int(seconds % _DAY // 3600)} h"
+
+
+def moment(at: float, form: str = "%H:%M:%S") -> str:
+    """Write an instant as clocks here show it; ``?`` for what is none.
+
+    Parameters
+    ----------
+    at : float
+        Seconds since the epoch; whoever said so may be wrong.
+    form : str
+        As for `time.strftime`.
+
+    Examples
+    --------
+    >>> moment(0.0, "%Y") in ("1969", "1970"), moment(1e300)
+    (True, '?')
+    """
+    try:
+        return time.strftime(form, time.localtime(at))
+    except (ValueError, OverflowError, OSError):
+        return "?"
 
 
 def percent(share: float) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from typing import Any
+
+import pytest
 
 from async_plot.views import hearing
 from async_plot.views.absence import Absence
@@ -51,6 +54,14 @@ def test_the_newest_record_stands_there_and_the_others_are_a_click_away() -> Non
     for number in range(5000):
         taken(state, Inbox(log(str(number))))
     assert len(state.logs) <= 1000
+
+
+@pytest.mark.parametrize("at", [math.nan, math.inf, -math.inf, 1e308, 1e18])
+def test_a_record_of_no_time_is_a_record(at: float) -> None:
+    """A worker may have any clock, and a recording may hold anything."""
+    state = taken(StripState(), Inbox(Log(at, 20, "model", "one")))
+    *_, whole = message(state, NOW)
+    assert whole == "?  one"
 
 
 def test_a_command_stands_beside_the_buttons() -> None:

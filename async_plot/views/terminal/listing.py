@@ -9,7 +9,7 @@ from rich.segment import Segment
 
 from .. import strip
 from ..jobparts import Shown
-from ..wording import count, one_line
+from ..wording import count, moment, one_line
 from . import ink
 from .bars import bar_pieces
 from .ink import Piece
@@ -119,9 +119,8 @@ def _state(listed: Listed, watched: Watched | None, now: float) -> tuple[str, st
 def _age(listed: Listed, watched: Watched | None) -> str:
     ended = watched.ended if watched is not None and watched.over else 0.0
     if not (listed.alive or ended):
-        at = time.localtime(listed.started)
-        today = time.localtime()[:3] == at[:3]
-        return time.strftime("%H:%M" if today else "%d %b", at)
+        days = [moment(at, "%Y-%m-%d") for at in (listed.started, time.time())]
+        return moment(listed.started, "%H:%M" if days[0] == days[1] else "%d %b")
     seconds = max(0, int((ended or time.time()) - listed.started))
     for unit, length, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60)):
         if seconds >= length:

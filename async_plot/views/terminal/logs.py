@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...wire.messages import Log
-from ..wording import one_line
+from ..wording import moment, one_line
 from .ink import Piece
 from .lines import Item, Lines
 from .watched import LOGS, Watched
@@ -48,7 +47,7 @@ class LogPane(Lines):
 
 def record_text(record: Log) -> tuple[str, str]:
     """Title and whole text of a record."""
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.time))
+    at = moment(record.time, "%Y-%m-%d %H:%M:%S")
     level = logging.getLevelName(record.level) if record.level else "printed"
     return f"{at}  {level}  {record.name}", record.text
 
@@ -58,7 +57,7 @@ def _drawing(record: Log) -> Callable[[int], Sequence[Piece]]:
     text = one_line(first) + ("  …" if more else "")
     if not record.level:
         return lambda width: [(text, "ink")]
-    at = time.strftime("%H:%M:%S", time.localtime(record.time))
+    at = moment(record.time)
     kind = (
         "alarm"
         if record.level >= 40

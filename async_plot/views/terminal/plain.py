@@ -177,7 +177,7 @@ def main(connection_file: str, kind: str = "page") -> None:
 
 
 def _number(value: float) -> str:
-    return count(int(value)) if value.is_integer() else f"{value:g}"
+    return count(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
 def _write(line: str) -> None:

@@ -23,6 +23,7 @@ from ..inbox import Inbox
 from ..silence import Silence, explain
 from ..steering import Wheel
 from ..strip import StripState
+from ..wording import moment
 
 __all__ = ["LOGS", "Watched"]
 
@@ -150,7 +151,7 @@ class Watched:
                 self.tell(event.text, 30)
         elif isinstance(event, Welcome):
             state.name, state.budget = event.name, event.overhead
-            started = time.strftime("%d %b %H:%M", time.localtime(event.started))
+            started = moment(event.started, "%d %b %H:%M")
             state.where = f"process {event.pid} on {event.host}, since {started}"
             if self._introduced:
                 hearing.connected_again(state)

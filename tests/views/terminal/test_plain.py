@@ -124,6 +124,8 @@ def test_a_number_that_is_none_is_no_error() -> None:
     """Whatever somebody counts."""
     told = lines(bar("finished", done=math.inf, total=math.nan, elapsed=math.inf))
     assert len(told) == 1
+    told = lines(bar("finished", done=4, total=9))  # as another end may pack it
+    assert told[0].startswith("cells: finished, 4/9 it")
 
 
 def test_a_run_is_followed_to_its_end() -> None:
