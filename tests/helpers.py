@@ -23,6 +23,7 @@ __all__ = [
     "best_of",
     "end_processes",
     "eventually",
+    "has_ended",
     "on_the_brink",
     "processes",
     "run_script",
@@ -260,12 +261,15 @@ def end_processes(seconds: float = AMPLE) -> None:
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    # Orphans stay zombies until process 1 finds the time for them.
-    eventually(lambda: all(map(_has_ended, found)), seconds, what="their end")
+    eventually(lambda: all(has_ended(p.pid) for p in found), seconds, what="their end")
 
 
-def _has_ended(process: psutil.Process) -> bool:
+def has_ended(pid: int) -> bool:
+    """Whether a process has, also one that nobody has waited for.
+
+    Orphans stay zombies until process 1 finds the time for them.
+    """
     try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True

@@ -17,7 +17,7 @@ from jupyter_client.manager import KernelManager
 from async_plot.net.inline import MAGIC
 from async_plot.wire.messages import Picture, Words
 
-from .helpers import AMPLE, ROOT, Deadline, eventually
+from .helpers import AMPLE, ROOT, Deadline, eventually, has_ended
 from .net.kernels import PNG
 from .wire.samples import stream
 
@@ -345,7 +345,7 @@ def test_the_death_of_the_kernel_ends_the_renderer(tmp_path: Path) -> None:
         cell.listen(lambda: "drawing frame" in cell.strip)
         (renderer,) = kernel.renderers()
         os.kill(kernel.pid, signal.SIGKILL)
-        eventually(lambda: not psutil.pid_exists(renderer.pid))
+        eventually(lambda: has_ended(renderer.pid))
 
 
 def test_a_restart_of_the_kernel_leaves_no_process(tmp_path: Path) -> None:
@@ -359,5 +359,5 @@ def test_a_restart_of_the_kernel_leaves_no_process(tmp_path: Path) -> None:
         kernel.client.wait_for_ready(timeout=AMPLE)
         kernel.pid = kernel.manager.provisioner.pid  # type: ignore[union-attr]
         assert kernel.pid != before
-        eventually(lambda: not psutil.pid_exists(renderer.pid))
+        eventually(lambda: has_ended(renderer.pid))
         assert not kernel.renderers()

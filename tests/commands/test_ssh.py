@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from async_plot import Server, cli
 from async_plot.net import runs
 
-from ..helpers import AMPLE, ROOT, eventually
+from ..helpers import AMPLE, ROOT, eventually, has_ended
 from ..ssh import FakeSsh, told
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -76,7 +75,7 @@ def test_a_signal_ends_ssh_as_well(
             assert "Traceback" not in err
             assert process.returncode in (130, -number, 0)
         for call, _, _ in fake.calls:
-            eventually(lambda call=call: not psutil.pid_exists(call))
+            eventually(lambda call=call: has_ended(call))
         server.update([1.0, 2.0])
 
 

@@ -14,7 +14,7 @@ import pytest
 from async_plot.net import channel, launch, sockets
 from async_plot.net.gate import Gate
 
-from ..helpers import AMPLE, eventually, start_script
+from ..helpers import AMPLE, eventually, has_ended, start_script
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ if __name__ == "__main__":
     with start_script(source) as script:
         gate, child = map(int, script.stdout.readline().split())
         script.wait(AMPLE)
-        eventually(lambda: not psutil.pid_exists(gate))
+        eventually(lambda: has_ended(gate))
         assert psutil.pid_exists(child)
         os.kill(child, signal.SIGKILL)
 

@@ -21,7 +21,7 @@ from async_plot.net.ssh import MARK, Tunnel
 from async_plot.wire.messages import State, Welcome
 
 from ..faults.support import Messages, Watcher
-from ..helpers import AMPLE, eventually, start_script
+from ..helpers import AMPLE, eventually, has_ended, start_script
 from ..ssh import FakeSsh, told
 
 # -- what ssh is told --------------------------------------------------------------
@@ -330,5 +330,5 @@ for frame in Client(run, tunnel=tunnel):
             carrying = fake.carrying
             assert psutil.pid_exists(carrying)
             process.kill()
-            eventually(lambda: not psutil.pid_exists(carrying))
+            eventually(lambda: has_ended(carrying))
         eventually(lambda: not server.viewers)

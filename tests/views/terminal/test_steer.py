@@ -6,9 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from async_plot.client import Client
 from async_plot.errors import StopRequested
 from async_plot.server import Server
+from async_plot.views import controls
 from async_plot.views.controls import HELD
 from async_plot.views.terminal.app import Top
 
@@ -82,8 +85,12 @@ def test_pause_step_and_resume_by_keys() -> None:
         run(test())
 
 
-def test_what_ends_a_run_is_asked_for_once_more() -> None:
+def test_what_ends_a_run_is_asked_for_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """One key is not enough; two of them stop it."""
+    # The question stands until it has been seen, however slow the machine is.
+    monkeypatch.setattr(controls, "ONCE_MORE", AMPLE)
 
     async def test() -> None:
         app = top(made)
