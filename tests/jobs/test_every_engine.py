@@ -10,6 +10,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +45,10 @@ MPI = {
 def pools() -> Iterator[dict[str, Any]]:
     """A pool of each kind with its two workers started: else they look like leaks."""
     with contextlib.ExitStack() as stack:
+        # Inherited by the workers: a handler in Python is not called by one that is
+        # told to end just before it begins to wait, and its pool waits for it for ever.
+        handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        stack.callback(signal.signal, signal.SIGTERM, handler)
         enter = stack.enter_context
         pools: dict[str, Any] = {
             "pool": enter(multiprocessing.get_context("fork").Pool(2)),
@@ -59,6 +64,7 @@ def pools() -> Iterator[dict[str, Any]]:
         pools["threads"] = enter(ThreadPoolExecutor(2))
         wait([pools["threads"].submit(both.wait, AMPLE) for _ in range(2)])
         pools["thread-pool"] = enter(ThreadPool(2))
+        signal.signal(signal.SIGTERM, handler)
         yield pools
 
 
