@@ -108,6 +108,7 @@ if __name__ == "__main__":
         results = async_plot.map(abs, [-1, -2], executor=client)
         print(list(results), results.state)
         print(before == {each.pid for each in cluster.workers.values()})
+        print("the cluster ends", file=sys.stderr, flush=True)
 """
 
 
@@ -119,7 +120,9 @@ def test_a_cluster_lives_on() -> None:
         os.killpg(script.pid, signal.SIGINT)
         out, err = script.communicate(timeout=AMPLE)
     assert script.returncode == 0, err
-    assert "Traceback" not in err, err
+    # Of its own end, a cluster may say that a worker's heartbeat found nobody.
+    said, end, _ = err.partition("the cluster ends")
+    assert end and "Traceback" not in said, err
     assert out == "caught\n[1, 2] finished\nTrue\n"
     eventually(lambda: not processes())
 
