@@ -7,6 +7,7 @@ readable on whatever its owner has chosen, light or dark. Knows no run and no wi
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -77,6 +78,8 @@ _PILLS = {
     "lost": Style(color="bright_white", bgcolor="magenta"),
     "killed": Style(color="bright_white", bgcolor="magenta"),
 }
+# What moves a cursor, or cannot be written; other spaces than the usual one may.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -100,7 +103,10 @@ def cut(text: str, width: int) -> str:
 
 
 def line(pieces: Iterable[Piece | Segment], width: int) -> Strip:
-    """Put pieces on a line of exactly so many cells."""
+    """Put pieces on a line of exactly so many cells.
+
+    Whoever made them, no control character comes to the terminal by them.
+    """
     segments = []
     room = width
     for piece in pieces:
@@ -108,6 +114,7 @@ def line(pieces: Iterable[Piece | Segment], width: int) -> Strip:
             text, look = piece.text, piece.style
         else:
             text, look = piece[0], style(piece[1])
+        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
         size = cell_len(text)
         if size > room:  # nothing follows what was cut
             segments.append(Segment(set_cell_size(cut(text, room), room), look))

@@ -16,6 +16,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
+from ...wire.framing import printable
 from ...wire.messages import Parameter
 from .. import controltexts
 from ..controls import Controls, written
@@ -238,7 +239,7 @@ class EditPage(ModalScreen[None]):
         text = ""
         if parameter is not None:
             newest = controls.wanted(parameter, self.app.clock()) or parameter.value
-            text = written(newest, exactly=True)
+            text = printable(written(newest, exactly=True))
             self._hint.show([(f" {controltexts.describe(parameter)}", "ink")])
         yield self._hint
         yield Input(text, select_on_focus=True)

@@ -59,8 +59,12 @@ def calculation() -> Iterator[Calculation]:
         made.close()
 
 
+def top_of(server: Server, *, control: bool = True) -> Top:
+    return Top(client=Client(server, control=control, view="top"))
+
+
 def top(made: Calculation, *, control: bool = True) -> Top:
-    return Top(client=Client(made.server, control=control, view="top"))
+    return top_of(made.server, control=control)
 
 
 def test_pause_step_and_resume_by_keys() -> None:
@@ -170,3 +174,21 @@ def test_leaving_ends_the_pause_that_the_view_keeps() -> None:
         run(test())
         before = made.steps
         eventually(lambda: made.steps > before + 3)
+
+
+def test_a_value_moves_no_cursor_where_it_is_typed() -> None:
+    """Another view may have set it to anything."""
+
+    async def test() -> None:
+        with Server(view=None, name="solver") as server:
+            server.parameter("mode", "a\x1b[31mred\r\nb")
+            server.checkpoint()
+            app = top_of(server)
+            async with opened(app) as pilot:
+                await shows(app, pilot, "mode")
+                await pilot.press("e", "enter")
+                text = await shows(app, pilot, "└")
+        assert "red" in text
+        assert not set(text) & set("\x1b\r")
+
+    run(test())
