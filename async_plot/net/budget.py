@@ -7,6 +7,7 @@ __all__ = ["Budget", "due_at"]
 _BURST = 1.0  # seconds of saved-up budget that may be spent at once
 HELD = 0.05  # seconds; how old the held snapshot may be while somebody watches
 UNWATCHED = 1.0  # seconds; the same while nobody does
+BESIDE = 0.5  # of the budget at most, that is not the frames'
 
 
 class Budget:
@@ -34,12 +35,20 @@ class Budget:
         self.share = share
         self.spent = 0.0
         self._balance = 0.0
-        self._at = now
+        self._at = self._beside_at = now
 
     def spend(self, cost: float, now: float) -> None:
         """Charge `cost` seconds."""
         self._earn(now)
         self._balance -= cost
+        self.spent += cost
+
+    def spend_beside(self, cost: float, now: float) -> None:
+        """Charge what never waits, as reports of workers: frames keep their half."""
+        self._earn(now)
+        earned = max(0.0, now - self._beside_at) * self.share
+        self._beside_at = now
+        self._balance -= min(cost, BESIDE * earned)
         self.spent += cost
 
     def free_at(self, now: float, saved: float = 0.0) -> float:

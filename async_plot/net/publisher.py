@@ -161,6 +161,7 @@ class Publisher(threading.Thread):
         self._ending: Ending | None = None
         self._introduction = introduction
         self._budget = budget
+        self._beside = 0.0  # seconds of this turn that were not for frames
         self.keeper = keeper
         self._disk = keeper.disk
         self._scalars_at = 0.0
@@ -449,6 +450,8 @@ class Publisher(threading.Thread):
 
     def _share_news(self, now: float) -> None:
         """Hear the workers, and tell what is new beside frames."""
+        traffic = self.reception.traffic
+        began = time.thread_time() - traffic.kernel_time
         self.reception.attend_workers(now)
         self._tell(self.annex.news(now), now)
         orders = self.annex.orders()
@@ -457,6 +460,7 @@ class Publisher(threading.Thread):
                 if peer.number in orders:
                     self.reception.put(peer, orders[peer.number])
                     self.reception.flush(peer, now)
+        self._beside += max(0.0, time.thread_time() - traffic.kernel_time - began)
 
     def _share_logs(self, now: float) -> None:
         self._tell(list(self.chronicle.new_records()), now)
@@ -489,7 +493,10 @@ class Publisher(threading.Thread):
         self._view_charged = shown
         for held in self._held:
             cost += held.cost()
-        self._budget.spend(cost, now)
+        beside, self._beside = min(self._beside, cost), 0.0
+        self._budget.spend(cost - beside, now)
+        if beside:
+            self._budget.spend_beside(beside, now)
 
     # -- the end ---------------------------------------------------------------
 

@@ -69,3 +69,16 @@ def test_a_snapshot_that_nobody_asked_for_keeps_its_distance() -> None:
     assert due_at(1.0, 2.0, waiting=False, watched=True) == 2.0 + HELD
     assert due_at(1.0, 2.0, waiting=False, watched=False) == 2.0 + UNWATCHED
     assert due_at(9.0, 2.0, waiting=False, watched=False) == 9.0
+
+
+def test_frames_keep_half_beside_what_never_waits() -> None:
+    """However much that costs; all of it counts in what is shown."""
+    budget = Budget(0.01, now=0.0)
+    for second in range(1, 101):
+        budget.spend_beside(1.0, float(second))
+        assert budget.free_at(second) == second
+        budget.spend(0.005, float(second))
+    assert budget.spent == pytest.approx(100.5)
+    budget.spend_beside(0.001, 101.0)  # what is cheap costs what it costs
+    assert budget.free_at(101.0) == 101.0
+    assert budget.free_at(101.0, 0.009) == pytest.approx(101.0, abs=1e-6)

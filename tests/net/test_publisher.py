@@ -126,6 +126,7 @@ class Jobs(Nothing):
         self.standing: list[Message] = []
         self.closed = False
         self.changes = 0
+        self.cost = 0.0  # seconds of computing
         self._workers = 0
         self._at = 0.0
         self._heard: list[Message] = []
@@ -135,7 +136,10 @@ class Jobs(Nothing):
         return self._at if self._workers else math.inf
 
     def news(self, now: float) -> list[Message]:
-        self._at = now + 0.01
+        self._at = now + (0.1 if self.cost else 0.01)
+        began = time.thread_time()
+        while time.thread_time() - began < self.cost:
+            pass
         heard, self._heard = self._heard, []
         return heard
 
@@ -293,6 +297,21 @@ def test_a_worker_is_heard_and_is_no_viewer(run: Run) -> None:
         run.end()
         assert viewer.expect(Slowest) == SAMPLES[Slowest]
     assert run.annex.closed
+
+
+def test_frames_come_beside_workers_that_cost_more_than_the_budget(run: Run) -> None:
+    """Half of it is the frames' own."""
+    run.publisher._budget.share, run.annex.cost = 0.1, 0.05
+    with Dialled(run.address, Role.WORKER) as worker, Dialled(run.address) as viewer:
+        worker.expect(Pace)
+        run.feeds[0].update(0)
+        for i in range(1, 4):
+            viewer.say(Ready("a", i - 1))
+            assert viewer.expect(Frame, i).plotter == "a"
+            worker.say(SAMPLES[Progress])
+            viewer.expect(Progress, i)  # five times what the budget earns meanwhile
+            eventually(lambda: run.feeds[0].due)
+            run.feeds[0].update(i)
 
 
 def test_a_viewer_that_comes_late_is_told_how_jobs_stand(run: Run) -> None:
