@@ -17,6 +17,8 @@ _SIGNS = str.maketrans(
         **{"╸": "=", "─": "-", "▏": "|", "│": "|", "…": "~", "·": ".", "●": "o"},
         **{"▶": ">", "✔": "+", "■": "!", "✖": "X", "‖": "|", "↺": "@", "▲": "!"},
         **{"▾": "v", "▸": ">", "\N{MULTIPLICATION SIGN}": "x"},
+        # Those of matplotlib's numbers, and of prose.
+        **dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}", "-"),
         **dict.fromkeys("\u2009\u202f\u00a0", " "),
         **dict(zip("▁▂▃▄▅▆▇", "_..--''")),
     }

@@ -19,6 +19,8 @@ from .watched import Watched
 
 __all__ = ["items"]
 
+HELD_BAR = 24  # cells below which no bar stands beside the word that a run is held
+
 
 def items(runs: Runs, now: float) -> list[Item]:
     """A line for each run.
@@ -80,8 +82,13 @@ def _middle(
         return [(ink.cut(one_line(error), room), "alarm")]
     shown = _newest(watched, now)
     if shown is not None and shown.bar is not None:
-        failed = shown.failed
-        return bar_pieces(shown.title, shown.bar, shown.state, failed, room, now)
+        # The sign alone does not say enough of a run that is held.
+        held = f"{reason}  " if state in ("paused", "stalled") else ""
+        room -= ink.measure(held)
+        if room < HELD_BAR and held:
+            return [(ink.cut(reason, room + ink.measure(held)), state)]
+        row = bar_pieces(shown.title, shown.bar, shown.state, shown.failed, room, now)
+        return [(held, state), *row] if held else row
     if state != "running":
         why = one_line(reason)
         text = f"{state}: {why}" if why and not why.startswith(state) else why or state

@@ -156,10 +156,14 @@ class RunPage(Screen[None]):
         kind, short, _, _ = strip.message(state, now)
         if not state.frame:  # as it is where no figure is drawn
             short = short.removesuffix("; no frame of it came")
+        row = self.size.width if self._has_steering() else 0
+        said, command = steer.untold(state.controls, now, row)
+        if command and kind != "alarm":
+            kind, short = said, command
         mark = "▲ " if kind == "alarm" else ""
         self._message.show([(f"{mark}{short}", kind)])
         self._scalars.show(scalars.pieces(state.scalars, self.size.width))
-        self._steering.show(steer.pieces(state.controls, now))
+        self._steering.show(steer.pieces(state.controls, now, self.size.width))
         self._bars.show(bars.items(state.jobs, now))
         self._log.tell(self.watched)
         tick = getattr(self._plot, "tick", None)
@@ -184,6 +188,10 @@ class RunPage(Screen[None]):
         """What has no room is left out."""
         self._arrange()
 
+    def _has_steering(self) -> bool:
+        """Whether there is a row of steering."""
+        return self.size.height >= 5 and steer.wanted(self.watched.state.controls)
+
     def _arrange(self) -> None:
         """Show what there is something in, and room for."""
         height, state = self.size.height, self.watched.state
@@ -192,7 +200,7 @@ class RunPage(Screen[None]):
         alone = logs and (self._wanted == "alone" or not self._bars.items)
         self._message.display = height >= 6
         self._scalars.display = height >= 9 and bool(state.scalars)
-        self._steering.display = height >= 5 and steer.wanted(state.controls)
+        self._steering.display = self._has_steering()
         self._keys.display = height >= 4
         self._bars.display = has_bars and not alone
         self._log.display = alone or (logs and height >= 16)

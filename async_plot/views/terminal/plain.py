@@ -36,6 +36,7 @@ __all__ = ["Teller", "main", "tell"]
 LEAST = 20  # level of records that are told
 KNOWN = 10_000  # bars that are remembered
 LONGEST = 1000  # characters of a line
+DAY = 86400.0  # seconds after which the time alone would be taken for today's
 
 
 class Teller:
@@ -57,10 +58,18 @@ class Teller:
     def lines(self, message: Message) -> Iterator[str]:
         """Lines that tell a message; none for most."""
         for text in self._texts(message):
-            at = time.strftime("%H:%M:%S", time.localtime(self._clock()))
-            yield f"{at} {one_line(text)}"[:LONGEST].rstrip()
+            yield f"{self._at(message)} {one_line(text)}"[:LONGEST].rstrip()
 
     # -- private ---------------------------------------------------------------
+
+    def _at(self, message: Message) -> str:
+        """When it was: a record may be older than this view of the run."""
+        now = self._clock()
+        then = message.time if isinstance(message, Log) else now
+        with contextlib.suppress(OverflowError, ValueError, OSError):
+            day = "%Y-%m-%d " if now - then > DAY else ""
+            return time.strftime(f"{day}%H:%M:%S", time.localtime(then))
+        return time.strftime("%H:%M:%S", time.localtime(now))
 
     def _texts(self, message: Message) -> Iterator[str]:
         if isinstance(message, Welcome):

@@ -153,6 +153,7 @@ class Page(Screen[None]):
         """The parts from top to bottom."""
         if self._kind == "bars":
             yield Bars(self._watched)
+            yield OneLine(id="message")
         else:
             yield OneLine(id="heading")
             yield OneLine(id="message")
@@ -165,6 +166,10 @@ class Page(Screen[None]):
         state = self._watched.state
         if self._kind == "bars":
             self.query_one(Bars).tick(now)
+            said = held_or_told(state, now)
+            message = self.query_one("#message", OneLine)
+            message.show(said)
+            message.display = bool(said) and self.size.height >= 6
         else:
             (word, key), (name, _), *facts = strip.heading(state, now)
             pieces: list[Piece | Segment] = [ink.pill(word, key), (f" {name}", "name")]
@@ -210,6 +215,19 @@ class Bars(Widget):
         """One row of the screen."""
         pieces = self._rows[y] if y < len(self._rows) else []
         return ink.line(pieces, self.size.width)
+
+
+def held_or_told(state: strip.StripState, now: float) -> list[Piece | Segment]:
+    """What is to be read beside bars: that the run is held, the newest record."""
+    key, word = strip.standing(state, now)
+    pieces: list[Piece | Segment] = []
+    if key in ("paused", "stalled"):
+        pieces = [ink.pill(word, key), (" ", "ink")]
+    kind, short, _, _ = strip.message(state, now)
+    if short and short != one_line(state.where):
+        mark = "▲ " if kind == "alarm" else ""
+        pieces.append((f"{mark}{short}", kind))
+    return pieces
 
 
 def draw(

@@ -30,7 +30,7 @@ from .watched import Watched
 if TYPE_CHECKING:
     from .app import Top
 
-__all__ = ["AGAIN", "KEYS", "ParametersPage", "pieces", "wanted"]
+__all__ = ["AGAIN", "KEYS", "ParametersPage", "pieces", "untold", "wanted"]
 
 # Keys of a run's page, and what each stands for.
 KEYS = {"p": "pause", "n": "step", "r": "resume", "s": "stop", "i": "interrupt"}
@@ -49,11 +49,44 @@ def wanted(controls: Controls) -> bool:
     return bool(wheel.checkpoints or wheel.parameters or controls.is_held)
 
 
-def pieces(controls: Controls, now: float) -> list[Piece | Segment]:
-    """Tell what can be done now, and how the parameters stand."""
+def pieces(controls: Controls, now: float, width: int) -> list[Piece | Segment]:
+    """Tell what can be done now, and the newest command or the parameters.
+
+    A command that has no room beside the keys is left to `untold`.
+    """
     armed = controls.armed(now)
     if armed:
         return [(f" {AGAIN[armed]} ", "warning")]
+    found = _keys(controls)
+    line, failed = controls.line(now)
+    if line:
+        said = f"  {one_line(line)}"
+        if _width(found) + ink.measure(said) <= width:
+            found.append((said, "alarm" if failed else "warning"))
+        return found
+    for text, kind in controltexts.words(controls):
+        found.append((f"  {text}", kind))
+    return found
+
+
+def untold(controls: Controls, now: float, width: int) -> tuple[str, str]:
+    """Kind and text of a command that has no room in a row so wide; or nothing."""
+    line, failed = controls.line(now)
+    said = one_line(line)
+    if not line or controls.ended:
+        return "", ""
+    if width and not controls.armed(now):
+        if _width(_keys(controls)) + ink.measure(f"  {said}") <= width:
+            return "", ""
+    return "alarm" if failed else "warning", said
+
+
+def _width(row: Sequence[Piece | Segment]) -> int:
+    return sum(ink.measure(piece[0]) for piece in row)
+
+
+def _keys(controls: Controls) -> list[Piece | Segment]:
+    """What can be done now."""
     found: list[Piece | Segment] = []
     if controls.may:
         keys = [
@@ -66,12 +99,6 @@ def pieces(controls: Controls, now: float) -> list[Piece | Segment]:
         if controls.wheel.parameters:
             keys.append(("e", "parameters"))
         found += key_pieces(keys)
-    line, failed = controls.line(now)
-    if line:
-        found.append((f"  {one_line(line)}", "alarm" if failed else "warning"))
-        return found
-    for text, kind in controltexts.words(controls):
-        found.append((f"  {text}", kind))
     return found
 
 
@@ -122,7 +149,11 @@ class ParametersPage(Screen[None]):
         """Bring it up to date."""
         controls = self.watched.state.controls
         name = one_line(self.watched.state.name)
-        self._title.show([(f"Parameters of {name}", "name")])
+        title: list[Piece | Segment] = [(f"Parameters of {name}", "name")]
+        key, word = controltexts.standing(controls, now)
+        if word:
+            title += [("  ", "ink"), ink.pill(word, key)]
+        self._title.show(title)
         known = controls.wheel.parameters
         self._lines.show([self._item(each, now) for each in known])
         chosen = self._chosen()

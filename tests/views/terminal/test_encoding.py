@@ -17,6 +17,11 @@ def test_it_can_be_written_and_is_as_wide(encoding: str, text: str) -> None:
     assert plain.count("\x1b") == text.count("\x1b")
 
 
+def test_the_sign_of_a_number_stays_one() -> None:
+    """As matplotlib writes it at its ticks."""
+    assert encodable("\N{MINUS SIGN}1.5", "ascii") == "-1.5"
+
+
 def test_what_an_encoding_has_stays() -> None:
     assert encodable("é ━ 漢", "utf-8") == "é ━ 漢"
     assert encodable("é", "latin-1") == "é"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -58,6 +59,23 @@ def test_a_bar_begins_and_ends() -> None:
         "cells: begins of 9 it",
         "cells: finished, 9/9 it in 2.0 s",
     ]
+
+
+def test_a_record_has_the_time_when_it_was_made() -> None:
+    """And its day, where that is not today's; a clock that lies harms nothing."""
+    now = 1e9
+    teller = Teller(clock=lambda: now)
+
+    def at(then: float) -> str:
+        [line] = teller.lines(sample(Log, time=then, level=20, name="a", text="b"))
+        return line.removesuffix(" a: b")
+
+    def when(form: str, then: float) -> str:
+        return time.strftime(form, time.localtime(then))
+
+    assert at(now - 600) == when("%H:%M:%S", now - 600)
+    assert at(now - 2e5) == when("%Y-%m-%d %H:%M:%S", now - 2e5)
+    assert at(1e300) == at(math.nan) == when("%H:%M:%S", now)
 
 
 def test_bars_inside_of_others_are_not_told() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from async_plot.views import strip
 from async_plot.views.jobs import Jobs
 from async_plot.views.terminal import shared
 from async_plot.views.terminal.ink import Piece
@@ -87,6 +88,17 @@ def test_those_that_have_ended_stay() -> None:
         add(jobs, f"c{number}", f"runs {number}")
     drawn = rows(jobs)
     assert "ended" not in drawn and drawn[-1] == "... and 5 more"
+
+
+def test_beside_bars_stands_what_the_run_says() -> None:
+    """Nothing where it says nothing; its newest record; that it is held."""
+    state = strip.StripState(name="seed", state="running", where="process 1 on a")
+    assert not shared.held_or_told(state, 0.0)
+    state.log = "two bars are wanted at row 1"
+    assert shared.held_or_told(state, 2.0) == [(state.log, "faint")]
+    state.silent = 61.0
+    pill = shared.held_or_told(state, 3.0)[0]
+    assert "silent 61 s" in pill[0]
 
 
 @pytest.mark.parametrize("size", [(0, 0), (1, 1), (2, 1), (1, 30)])

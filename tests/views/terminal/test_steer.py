@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from async_plot.client import Client
+from async_plot.commands.top import listed
 from async_plot.errors import StopRequested
 from async_plot.server import Server
 from async_plot.views import controls
@@ -114,6 +115,45 @@ def test_what_ends_a_run_is_asked_for_once_more(
     with calculation() as made:
         run(test())
         eventually(lambda: made.stopped)
+
+
+def test_a_command_is_told_whole_in_a_narrow_terminal() -> None:
+    """Who gave it is what is looked for; the list says of a paused run that it is."""
+
+    async def test() -> None:
+        app = top(made)
+        async with opened(app, width=46, height=12) as pilot:
+            await shows(app, pilot, " p  pause")
+            await pilot.press("p")
+            await shows(app, pilot, "paused by", ", top\n", " n  step")
+            await pilot.press("e")
+            await shows(app, pilot, "Parameters of solver", "‖ paused")
+            await pilot.press("escape", "r")
+            await shows(app, pilot, "resumed by", ", top\n")
+
+    with calculation() as made:
+        run(test())
+
+
+def test_the_list_says_that_a_run_is_paused() -> None:
+    """In words: the sign is that of a stall, too."""
+
+    async def test() -> None:
+        app = Top(listing=listed, connect=lambda run: Client(run, control=True))
+        async with opened(app, width=80, height=12) as pilot:
+            await shows(app, pilot, "solver")
+            await pilot.press("enter")
+            await shows(app, pilot, " p  pause")
+            await pilot.press("p")
+            await shows(app, pilot, "‖ paused")
+            await pilot.press("escape")
+            await shows(app, pilot, "1 run alive", "paused 0:")
+            await pilot.press("enter", "r")
+            await shows(app, pilot, "▶ running")
+
+    with calculation() as made:
+        made.server.progress(100, desc="steps").update(7)
+        run(test())
 
 
 def test_a_parameter_is_changed_typed_and_taken_back() -> None:
