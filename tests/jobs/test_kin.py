@@ -179,6 +179,7 @@ def test_a_program_with_a_run_of_its_own_keeps_its_bars() -> None:
         "sys.stdin.readline()\n"
         "from async_plot import Client, Server\n"
         "server = Server(view=None).start()\n"
+        "sys.stdin.readline()\n"
         "own = progress(1, desc='own')\n"
         "seen = set()\n"
         "for told in Client(server).progress():\n"
@@ -191,9 +192,12 @@ def test_a_program_with_a_run_of_its_own_keeps_its_bars() -> None:
         assert child.stdin is not None and child.stdout is not None
         child.stdin.write("\n")
         child.stdin.flush()
+        # What begins before that may be told to both, for a moment.
+        eventually(lambda: (seen := viewer.worker()) and seen.state == "ended")
+        child.stdin.write("\n")
+        child.stdin.flush()
         child.stdout.readline()
         assert child.stdout.readline() == "child own\n"
-        eventually(lambda: (seen := viewer.worker()) and seen.state == "ended")
         bars = {each.desc for each in viewer.told if isinstance(each, Progress)}
         assert bars == {"child"}
 
