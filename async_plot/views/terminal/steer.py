@@ -36,8 +36,8 @@ __all__ = ["AGAIN", "KEYS", "ParametersPage", "pieces", "untold", "wanted"]
 KEYS = {"p": "pause", "n": "step", "r": "resume", "s": "stop", "i": "interrupt"}
 
 AGAIN = {
-    "stop": "press s once more to stop the run",
-    "interrupt": "press i once more to interrupt the run, as Ctrl-C does",
+    "stop": "press s once more, in a second, to stop the run",
+    "interrupt": "press i once more, in a second, to interrupt the run",
 }
 
 
