@@ -24,7 +24,9 @@ Farewell = Callable[[], list[str]]
 
 MAIN = "async_plot.views.terminal.shared"
 PLAIN = "async_plot.views.terminal.plain"
-LEAVING = 0.3  # seconds of those of the exit that the last lines may take
+# Seconds that the last lines may take, of those of the exit; and that the screen may,
+# where a second Ctrl-C ended the wait for it.
+LEAVING = 0.3
 STANDING = 0.4  # seconds without a piece of it, after which the terminal is stopped
 WRITING = 0.05  # seconds that the terminal may take in any case for the last lines
 # Colours, cursor, the screen of before, line wrap: in case the view could not.
@@ -79,6 +81,7 @@ class Screen:
         self._last = ""
         self._restored = False
         self._over = False  # the run is: what stays may be told
+        self._given_up = False  # by whoever has waited for the terminal
         self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._says_end = kind == "page"
         self._prints: Prints | None = None
@@ -163,11 +166,9 @@ class Screen:
             return
         if self._prints is None:
             self._view.let_go()
-        elif not self._over:
+        elif not self._given_up:  # else it was waited for
             self._over = True
-            self._restore(time.monotonic() + 2 * WRITING)
-        else:  # that was waited for, or somebody did not want to
-            self._prints.put_back()
+            self._restore(time.monotonic() + LEAVING)
 
     def forked(self) -> None:
         """A child prints to where it did, and leaves the screen alone."""
@@ -199,6 +200,7 @@ class Screen:
             if prints.written != written:
                 written = prints.written
                 deadline = max(deadline, time.monotonic() + STANDING)
+        self._given_up = True  # if no second Ctrl-C came
         prints.put_back()
 
     # -- the thread that writes ------------------------------------------------

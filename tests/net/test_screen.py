@@ -146,3 +146,27 @@ def test_a_stopped_terminal_is_waited_for_by_one_thread(
         os.ftruncate(prints.descriptor, 0)  # nobody here reads so much
         termios.tcflow(ends[1], termios.TCOON)
         made.last_word("finished", "", time.monotonic() + 60)
+
+
+def test_a_second_interrupt_still_has_the_screen_left(
+    master: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait for it goes on for a moment where it was broken off."""
+    monkeypatch.setattr(screen, "LEAVING", 60.0)
+    made = opened(STILL, home, farewell=lambda: ["a bar"])
+    prints = made._prints
+    assert prints is not None
+    os.write(prints.descriptor, b"printed\n")
+    restore = made._restore
+
+    def interrupted(deadline: float) -> None:
+        monkeypatch.setattr(made, "_restore", restore)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(made, "_restore", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.last_word("interrupted", "", time.monotonic() + 60)
+    made.let_go()
+    assert not prints.open
+    told = read(master, "interrupted\r\n")
+    assert "printed\r\na bar\r\n" in told
