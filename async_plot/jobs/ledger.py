@@ -182,6 +182,11 @@ class Ledger:
         reader = self._reader
         return reader is None or not reader.eager
 
+    @property
+    def awaits(self) -> bool:
+        """Whether a worker that is connected has not told the end of a bar."""
+        return any(peer.bars for peer in self._peers.values())
+
     def end(self, state: RunState, now: float) -> list[Message]:
         """The last news; what still goes on ends as the run does."""
         messages = self.news(now)

@@ -272,6 +272,7 @@ class _Line(threading.Thread):
             # Buffers of TLS hold nothing that is read late: only `Pace` comes.
             if self._wait(sock, timeout):
                 self._receive()
+                due = min(due, time.monotonic() + self._pace)
 
     def _asked(self) -> list[queue.SimpleQueue[None]]:
         """Who waits until all that is new has been said."""

@@ -100,6 +100,10 @@ class Annex(Protocol):
     def leave(self, worker: int) -> None:
         """A worker's connection has ended."""
 
+    @property
+    def awaits(self) -> bool:
+        """Whether a worker that is connected has something left to tell."""
+
     def end(self, state: RunState, now: float) -> list[Message]:
         """The last news: the run ends so."""
 
@@ -111,6 +115,7 @@ class Nothing:
     """An annex without news; workers that come are welcome and not heard."""
 
     signs = changes = 0
+    awaits = False
     settled = True
 
     def open(self, way: Way) -> None:

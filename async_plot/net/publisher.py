@@ -26,6 +26,7 @@ from ..wire.messages import (
     Mapped,
     Message,
     Opened,
+    Pace,
     Ready,
     RunState,
     State,
@@ -57,6 +58,8 @@ __all__ = ["Ending", "Publisher"]
 TICK = 0.5  # seconds between looks at deadlines, statistics and the viewer's process
 CREDIT = 2  # frames that one viewer may have asked for
 SCALARS_EVERY = 0.1  # seconds
+LAST_WORDS = 0.15  # seconds that bars of workers may need to tell their end
+LAST_PACE = 0.02  # seconds between reports then
 FORSAKEN = 5000  # milliseconds after which feeds that are gone are the end
 HANDOVER = 10e-6  # seconds that the calculation loses when the GIL goes to and fro
 
@@ -514,8 +517,8 @@ class Publisher(threading.Thread):
             if not snapshot.mid_step:
                 final[snapshot.plotter] = snapshot
                 self._delivery.by_name[snapshot.plotter].newest = snapshot
+        self._hear_workers(ending)
         now = time.monotonic()
-        self.reception.attend_workers(now)
         self._tell(self.annex.end(RunState(ending.state.state), now), now)
         self._tell(self.helm.news(), now)
         self._scalars_at = 0.0
@@ -550,6 +553,19 @@ class Publisher(threading.Thread):
         if not self._disk.wait(ending.deadline):
             warn("the disk is slow: the run's record may be incomplete")
         self._disk.settle(self._delivery.free)
+
+    def _hear_workers(self, ending: Ending) -> None:
+        """Hear what workers have said last, and how bars ended whose tasks are done."""
+        now = time.monotonic()
+        self.reception.attend_workers(now)
+        if ending.state.state != RunState.FINISHED.value or not self.annex.awaits:
+            return
+        for peer in list(self.reception.workers):
+            self.reception.put(peer, Pace(LAST_PACE))
+            self.reception.flush(peer, now)
+        until = min(now + LAST_WORDS, ending.deadline)
+        while self.annex.awaits and (left := until - time.monotonic()) > 0:
+            self.reception.attend_workers(time.monotonic(), left)
 
     def _remembered(self) -> list[Message]:
         """What every late viewer is told before it gets a frame."""

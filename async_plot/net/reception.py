@@ -135,15 +135,16 @@ class Reception:
                 key.data(now)
         return rung
 
-    def attend_workers(self, now: float) -> None:
+    def attend_workers(self, now: float, timeout: float = 0.0) -> None:
         """Hear what workers have said meanwhile, for a limited time.
 
-        Each is read once, so that one that floods gets no more than its share.
+        Each is read once, so that one that floods gets no more than its share. If
+        nobody has said anything, wait for that.
         """
         if not self.workers:
             return
-        deadline = now + READING
-        ready = [(key.data, mask) for key, mask in self._others.select(0)]
+        deadline = now + timeout + READING
+        ready = [(key.data, mask) for key, mask in self._others.select(timeout)]
         # From where it was broken off: the kernel tells them in the same order again.
         ready.sort(key=lambda each: (each[0].number <= self._attended, each[0].number))
         self._attended = 0

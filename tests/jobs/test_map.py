@@ -6,6 +6,7 @@ import itertools
 import operator
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
 from functools import partial
@@ -17,7 +18,8 @@ import async_plot
 from async_plot import Client, Server
 from async_plot.jobs.job import AHEAD, BEHIND
 from async_plot.jobs.map import Results
-from async_plot.wire.messages import State
+from async_plot.net import publisher, session
+from async_plot.wire.messages import Progress, State
 
 from ..helpers import AMPLE, eventually
 from .pools import ENGINES, begin, pools_of_all_kinds
@@ -243,6 +245,37 @@ def test_a_servers_job(map_: Map, executor: Any) -> None:
     assert left.progress.done == 1000
     with pytest.raises(CancelledError, match="was not kept"):
         list(left)  # and not an empty list
+
+
+@pytest.mark.parametrize("kind", ["processes", "loky"])
+def test_bars_of_workers_are_told_to_their_end(
+    pools: dict[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the server is closed with the last result: it asks for them."""
+    # However slow the machine is.
+    monkeypatch.setattr(session, "EXIT_DELAY", AMPLE)
+    monkeypatch.setattr(publisher, "LAST_WORDS", AMPLE)
+    told: dict[str, Progress] = {}
+
+    def listen() -> None:
+        told.update((each.desc, each) for each in client.progress())
+
+    with Server(view=None) as server:
+        client = Client(server)
+        listening = threading.Thread(target=listen)
+        listening.start()
+        eventually(lambda: server.viewers)
+        list(server.map(counted, range(4), executor=pools[kind], chunksize=1))
+    listening.join(AMPLE)
+    ends = {desc: (each.done, each.state) for desc, each in told.items()}
+    assert ends.pop("counted") == (4, "finished")
+    assert set(ends) <= {f"item {n}" for n in range(4)} and len(ends) >= 2
+    assert set(ends.values()) == {(20, "finished")}
+
+
+def counted(item: int) -> None:
+    for _ in async_plot.track(range(20), desc=f"item {item}"):
+        time.sleep(0.01)
 
 
 def test_a_servers_job_without_an_end(map_: Map, executor: Any) -> None:

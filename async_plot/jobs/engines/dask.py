@@ -6,6 +6,7 @@ back, but it can be told to stop; the cluster lives on. Knows no job.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -150,7 +151,12 @@ class Dask:
 
     def _on_workers(self, function: Callable[..., None], *args: Any) -> None:
         """Have every worker process call something, some time soon."""
-        run = partial(self._client.run, function, *args, on_error="ignore")
+
+        async def run() -> None:
+            # The same Ctrl-C may close the cluster meanwhile.
+            with contextlib.suppress(Exception):
+                await self._client.run(function, *args, on_error="ignore")
+
         self._client.loop.add_callback(run)
 
 
