@@ -11,7 +11,7 @@ import pytest
 
 from async_plot.client import Client
 from async_plot.errors import StopRequested
-from async_plot.net import helm, runs
+from async_plot.net import death, helm, runs
 from async_plot.server import Server
 from async_plot.wire.messages import Frame, Log, Parameter, State, Steering
 
@@ -105,8 +105,13 @@ def test_a_paused_calculation_shows_where_it_stands(server: Server) -> None:
             eventually(lambda steps=steps: driver.frame() == steps + 1)
             driver.wait("paused")
             assert loop.steps == steps + 1
+        # Lists of runs say so, too.
+        run = runs.read(server.connection_file)
+        eventually(lambda: death.fate(run).state == "paused")
+        assert "test" in death.fate(run).reason
         driver.steer("resume")
         driver.wait("running")
+        eventually(lambda: death.fate(run).state == "running")
         steps = loop.steps
         eventually(lambda: loop.steps > steps)
         eventually(lambda: "test" in driver.line())

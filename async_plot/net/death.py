@@ -29,7 +29,8 @@ from .runs import Run
 __all__ = ["Fate", "Witness", "fate", "kernel_says_oom", "last_word"]
 
 UNSEEN = "killed (SIGKILL, SIGTERM?) or left by os._exit: nobody was there to see"
-KILLED = "killed"  # a state that only a list of runs knows; views say lost
+# States that only a list of runs knows; views say lost, and how a run is steered.
+KILLED, PAUSED = "killed", "paused"
 _PATIENCE = 1.0  # seconds that the process's parent may take to hear of its end
 _MOST = 1 << 16  # bytes of a file that are read
 
@@ -46,9 +47,9 @@ class Fate:
     Attributes
     ----------
     state : str
-        One of `RunState`'s values, or ``"killed"``.
+        One of `RunState`'s values, ``"killed"`` or ``"paused"``.
     reason : str
-        Of a run that was lost or killed, one line.
+        Of a run that was lost, killed or paused, one line.
     time : float
         When that was seen, seconds since the epoch; 0 if nobody saw it.
     """
@@ -132,7 +133,8 @@ def fate(run: Run) -> Fate:
         Of this user on this machine.
     """
     if run.alive:
-        return Fate(RunState.RUNNING.value)
+        by = runs.paused_by(run)
+        return Fate(PAUSED, f"by {by}") if by else Fate(RunState.RUNNING.value)
     if run.address is None and run.state != RunState.LOST.value:
         return Fate(run.state)
     said = runs.last_word(run)

@@ -121,6 +121,8 @@ class Helm:
         Changes whenever `tail` does.
     fresh : bool
         Whether there may be something for `news`.
+    note : callable
+        Called with who has the calculation paused, and with nothing when it goes on.
     """
 
     def __init__(self, lease: float | None = None) -> None:
@@ -129,6 +131,7 @@ class Helm:
         self.stopped = False
         self.changes = 0
         self.fresh = True
+        self.note: Callable[[str], object] = _nothing
         self._lease = LEASE if lease is None else lease
         self._parameters: dict[str, Parameter] = {}
         # Not held: of one that Ctrl-C has torn out of its wait, nothing is left.
@@ -150,6 +153,7 @@ class Helm:
         self._drag: _Drag | None = None
         self._at = math.nan  # of the last tick
         self._told: dict[str, Message] = {}
+        self._noted = ""
         self._since = 0.0
 
     # -- the calculation's threads ---------------------------------------------
@@ -354,8 +358,17 @@ class Helm:
             if self._told.get(key) != message:
                 self._told[key] = message
                 news.append(message)
+                if isinstance(message, Steering):
+                    self._note(message)
         self.changes += bool(news)
         return news
+
+    def _note(self, steering: Steering) -> None:
+        """Note for lists of runs who has it paused."""
+        by = steering.by if steering.state in ("paused", "stepping") else ""
+        if by != self._noted:
+            self._noted = by
+            self.note(by)
 
     def tail(self) -> list[Message]:
         """What a viewer is told that comes now."""

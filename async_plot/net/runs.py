@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AsyncPlotError, RunNotFoundError
+from ..wire.framing import printable
 from ..wire.handshake import KEY_BYTES, Key
 from ..wire.messages import Message, State
 from . import files
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 _CONNECTION = "connection.json"
+_PAUSED = "paused"
 _RECORD = "record"
 KEPT_RUNS = 50  # ended runs of this machine whose files are kept
 KEPT_SECONDS = 14 * 86400.0
@@ -196,6 +198,23 @@ def end(run: Run, state: str) -> Run:
     ended = replace(run, address=None, key=None, state=state, remote=None)
     _write(ended)
     return ended
+
+
+def note_pause(run: Run, by: str) -> None:
+    """Note beside its file who has a run paused; nobody: it goes on."""
+    with contextlib.suppress(OSError):
+        if by:
+            files.write_file(run.directory / _PAUSED, [by.encode()])
+        else:
+            (run.directory / _PAUSED).unlink(missing_ok=True)
+
+
+def paused_by(run: Run) -> str:
+    """Who has a run paused that is alive; empty if nobody has."""
+    with contextlib.suppress(OSError):
+        with files.open_owned(run.directory / _PAUSED) as file:
+            return printable(file.read(200).decode(errors="replace"))
+    return ""
 
 
 def _write(run: Run) -> None:

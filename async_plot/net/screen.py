@@ -81,6 +81,8 @@ class Screen:
         self._last = ""
         self._restored = False
         self._over = False  # the run is: what stays may be told
+        self._leaving = False  # on our own behalf
+        self._news = ""  # why the view is gone, if it is not that
         self._given_up = False  # by whoever has waited for the terminal
         self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._says_end = kind == "page"
@@ -132,6 +134,8 @@ class Screen:
         if prints is not None:
             prints.shorten()
             # Other processes may go on to print there.
+            if why and not (self._leaving or self._news):
+                self._news = f"async_plot: {why}; look: async-plot top"
             if why and self._asked.empty() and (prints.waits or not self._restored):
                 self._asked.put(None)
         return why
@@ -144,6 +148,7 @@ class Screen:
         The view has nothing to say that we could not, and holds up nobody if it is
         frozen. Lines are told to their end.
         """
+        self._leaving = True
         if self._prints is not None and os.getpid() == self._owner:
             self._view.kill()
             self._asked.put(None)
@@ -152,7 +157,7 @@ class Screen:
         """Have the screen left, and what was printed written, before that instant."""
         lines = text.strip().splitlines()
         why = f": {printable(lines[-1][:200])}" if lines else ""
-        self._over = True
+        self._over = self._leaving = True
         self._last = f"async_plot: {state}{why}" if self._says_end else ""
         if self._prints is None:
             self._wait_for_view(deadline)
@@ -167,7 +172,7 @@ class Screen:
         if self._prints is None:
             self._view.let_go()
         elif not self._given_up:  # else it was waited for
-            self._over = True
+            self._over = self._leaving = True
             self._restore(time.monotonic() + LEAVING)
 
     def forked(self) -> None:
@@ -217,6 +222,9 @@ class Screen:
             if not self._restored:
                 self._leave_screen(prints)
                 self._restored = True
+                if self._news:
+                    with contextlib.suppress(OSError):  # the terminal is gone
+                        put(prints.terminal, f"\n{self._news}\n".encode())
             with contextlib.suppress(OSError):  # the terminal is gone
                 prints.write()
                 for line in [*self._farewell(), self._last] if over else ():

@@ -169,6 +169,7 @@ class Session:
                 logger.warning("%s", trouble)
             self.fault.open(self.run.fault_file)
             self._helm.run = self.run.run
+            self._helm.note = functools.partial(runs.note_pause, self.run)
             if self._annex is not None:
                 worker = handshake.worker_key(key)
                 self._annex.open(

@@ -111,6 +111,7 @@ def test_the_view_is_ended(number: int) -> None:
         [view] = views(terminal)
         view.send_signal(number)
         terminal.until(lambda: not terminal.full)
+        terminal.until(lambda: "look: async-plot top" in terminal.text)
         terminal.type(b"go on\n")
         assert terminal.wait() == 0
         restored(terminal, "typed: go on", "after")
