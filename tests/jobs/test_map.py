@@ -8,7 +8,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from functools import partial
 from typing import Any
 
@@ -16,6 +21,7 @@ import pytest
 
 import async_plot
 from async_plot import Client, Server
+from async_plot.jobs import reporter
 from async_plot.jobs.job import AHEAD, BEHIND
 from async_plot.jobs.map import Results
 from async_plot.net import publisher, session
@@ -271,6 +277,39 @@ def test_bars_of_workers_are_told_to_their_end(
     assert ends.pop("counted") == (4, "finished")
     assert set(ends) <= {f"item {n}" for n in range(4)} and len(ends) >= 2
     assert set(ends.values()) == {(20, "finished")}
+
+
+def test_pools_in_pools_three_deep(pools: dict[str, Any]) -> None:
+    """Of processes at each depth: every bar is told, and every total is exact."""
+    told: dict[str, Progress] = {}
+
+    def listen() -> None:
+        told.update((each.bar, each) for each in client.progress())
+
+    with Server(view=None) as server:
+        client = Client(server)
+        listening = threading.Thread(target=listen)
+        listening.start()
+        eventually(lambda: server.viewers)
+        assert sum(server.map(upper, range(2), executor=pools["processes"])) == 30
+        # The innermost pools have ended; their last reports are on the way.
+        eventually(lambda: [each.state for each in told.values()] == 9 * ["finished"])
+    listening.join(AMPLE)
+    ends = sorted((each.desc, each.done, each.total) for each in told.values())
+    assert ends == [("abs", 5, 5)] * 6 + [("middle", 3, 3)] * 2 + [("upper", 2, 2)]
+
+
+def upper(item: int) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        # Of the processes below, however slow the machine is.
+        patch.setattr(reporter, "FAREWELL", AMPLE)
+        with ProcessPoolExecutor(1) as pool:
+            return sum(async_plot.map(middle, range(3), executor=pool))
+
+
+def middle(item: int) -> int:
+    with ProcessPoolExecutor(1) as pool:
+        return sum(async_plot.map(abs, [1] * 5, executor=pool))
 
 
 def counted(item: int) -> None:
