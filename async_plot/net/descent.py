@@ -23,6 +23,8 @@ _before: list[str | None] = []  # what the environment said before the first of 
 
 def announce(connection_file: Path) -> None:
     """Have the processes that are started from now on find this run."""
+    # A Ctrl-C in the moment of its end may have left one there.
+    _announced[:] = [each for each in _announced if not _has_ended(each)]
     if not _announced:
         _before[:] = [os.environ.get(ENVIRONMENT)]
     _announced.append(str(connection_file))
@@ -97,6 +99,14 @@ def _read(path: Path) -> runs.Run | None:
     if run.host != files.hostname():  # as where an environment travels by ssh
         return None
     return run if run.alive and run.key is not None and run.pid != os.getpid() else None
+
+
+def _has_ended(connection_file: str) -> bool:
+    """Whether a run of this process has ended, or its file is gone."""
+    try:
+        return runs.read(connection_file).key is None
+    except (AsyncPlotError, OSError):
+        return True
 
 
 def _forked() -> None:

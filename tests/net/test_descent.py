@@ -13,6 +13,22 @@ from async_plot import Server
 from async_plot.net import descent, runs
 
 
+def test_what_an_interrupted_end_has_left_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else every later run would name it again at its own end."""
+    monkeypatch.delenv(descent.ENVIRONMENT, raising=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(descent, "withdraw", lambda connection_file: None)
+        with Server(view=None):
+            pass
+    assert descent._announced
+    monkeypatch.delenv(descent.ENVIRONMENT)
+    with Server(view=None) as server:
+        assert descent._announced == [str(server.connection_file)]
+    assert descent.ENVIRONMENT not in os.environ
+
+
 def planted(pid: int, **changes: Any) -> runs.Run:
     """Connection file of a run of that process."""
     run, trouble = runs.create("waves", ("127.0.0.1", 4000), bytes(range(32)))
@@ -25,8 +41,12 @@ def planted(pid: int, **changes: Any) -> runs.Run:
     return run
 
 
-def test_the_environment_names_the_newest_run_of_a_process() -> None:
+def test_the_environment_names_the_newest_run_of_a_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """And says what it said before, when that has ended; also out of order."""
+    # An interrupted end, as tests of these bring about, may have left its own.
+    monkeypatch.setattr(descent, "_announced", [])
     os.environ[descent.ENVIRONMENT] = "outer"
     with Server(view=None) as first:
         with Server(view=None) as second:
