@@ -39,7 +39,8 @@ __all__ = ["Ledger"]
 
 EVERY = 0.1  # seconds between two looks, while somebody watches
 UNWATCHED = 0.5  # the same while nobody does, and no worker reports
-RATE = 180  # reports a second of all workers together: 2 % of a core, on a slow one
+RATE = 180  # reports a second of all workers together, as long as they are few
+MANY = 800  # workers of which each reports only half as often as that says
 BARS = 100  # bars of one worker that run at the same time
 GRACE = 5.0  # seconds in which a worker that was cut off comes back
 HELD = 200  # records and points of a worker that wait until it has a number
@@ -376,7 +377,8 @@ class Ledger:
 
     def _pace(self, peer: _Peer) -> list[Message]:
         """How often a worker is to report, if it has not been told so."""
-        pace = max(PACE, len(self._peers) / RATE)
+        count = len(self._peers)
+        pace = max(PACE, count / RATE * (1 + count / MANY))
         if abs(pace - peer.pace) <= 0.2 * peer.pace:
             return []
         peer.pace = pace
